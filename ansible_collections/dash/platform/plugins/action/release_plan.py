@@ -1,0 +1,89 @@
+"""Decide what a release operation will do (runs on the controller, changes nothing)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.dash.platform.plugins.module_utils import controller, plan
+
+STALE = 45.0  # seconds that facts may be old when they are read here
+PLANNERS = {
+    "deploy": plan.deploy,
+    "rollback": plan.rollback,
+    "switch": plan.switch,
+    "promote": plan.promote,
+    "migrate": plan.contract,
+}
+
+
+def gather(task_vars: dict[str, Any], register: str) -> tuple[plan.Facts, list[plan.Entry]]:
+    """Collect what `release_facts` registered on every host of the play, and the merged ledger.
+
+    A host that could not be reached has no such variable: it is reported as unreachable.
+    """
+    facts: plan.Facts = {}
+    entries: dict[str, plan.Entry] = {}
+    for host in task_vars["ansible_play_hosts_all"]:
+        host_vars = task_vars["hostvars"][host]
+        got = host_vars.get(register)
+        base = {"role": host_vars["dash_role"], "color": host_vars["dash_color"]}
+        if not isinstance(got, dict) or got.get("unreachable") or "fence" not in got:
+            facts[host] = {**base, "unreachable": True}
+            continue
+        skew = float(got["clock"]) - time.time()
+        facts[host] = {**got, **base, "clock_skew": 0.0 if -STALE < skew < 0 else skew}
+        for entry in got.get("ledger") or []:
+            entries.setdefault(entry["id"], entry)
+    return facts, sorted(entries.values(), key=lambda e: (e["fence"], e["at"]))
+
+
+def dead_lease(facts: plan.Facts) -> str:
+    """Return the id of the lease whose holder ran on this machine and is gone, or ""."""
+    leases = [f["lease"] for f in facts.values() if f.get("lease")]
+    return next((x["id"] for x in leases if controller.is_dead(x["holder"])), "")
+
+
+class ActionModule(ActionBase):
+    """Arguments: kind, facts (name of the registered variable) and what `plan.Request` takes."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the plan, a fresh operation id and the holder; fail with a refusal's line."""
+        result = super().run(tmp, task_vars)
+        args = self._task.args
+        artifact = args.get("artifact") or {}
+        config = str(args.get("config") or "")
+        request = plan.Request(
+            kind=args["kind"],
+            now=time.time(),
+            version=str(artifact.get("version") or args.get("to_version") or "").removeprefix("v"),
+            digest=artifact.get("digest", ""),
+            git_sha=artifact.get("git_sha", ""),
+            schema=artifact.get("schema", {}),
+            config=config,
+            config_hash=hashlib.sha256(config.encode()).hexdigest(),
+            to_color=str(args.get("to_color") or ""),
+            force=bool(args.get("force")),
+            window_hours=float(args.get("window_hours") or 24),
+        )
+        facts, ledger = gather(task_vars or {}, str(args["facts"]))
+        try:
+            made = PLANNERS[request.kind](request, facts, ledger, controller.parse_time)
+        except plan.Refusal as refusal:
+            raise AnsibleActionFail(str(refusal)) from None
+        return {
+            **result,
+            "changed": False,
+            "plan": made.as_dict(),
+            "id": str(uuid.uuid4()),
+            "started_at": controller.rfc3339(request.now),
+            "holder": controller.holder(),
+            "dead": dead_lease(facts),
+        }

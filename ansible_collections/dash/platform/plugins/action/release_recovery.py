@@ -1,0 +1,89 @@
+"""Decide how an interrupted operation is settled: finished when confirmed, undone otherwise."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.dash.platform.plugins.action import release_plan
+from ansible_collections.dash.platform.plugins.module_utils import controller, plan
+
+NOWHERE = "nowhere"  # a colour that no host has
+
+
+def interrupted(facts: plan.Facts) -> dict[str, Any] | None:
+    """Return the operation that some edge still has open, furthest state first, or None."""
+    order = ["begun", "paused", "reverted", "switched", "confirmed"]
+    found = [f["operation"] for f in facts.values() if f.get("operation")]
+    return max(found, key=lambda o: order.index(o["state"])) if found else None
+
+
+def settle(operation: dict[str, Any], fence: int, now: float) -> dict[str, Any]:
+    """Return what to do about an interrupted operation: traffic, what to put back, ledger entry."""
+    made = operation["plan"]
+    finish = operation["state"] == "confirmed"
+    undo = not finish and not made["warm"]
+    put_back = made["restore"] or {"version": "", "config_hash": ""}
+    state = operation["state"]
+    outcome = "done" if finish else "reverted" if state in ("switched", "reverted") else "abandoned"
+    how = {
+        "done": "after it was confirmed: finished",
+        "reverted": "after the switch: traffic is back on the old colour",
+        "abandoned": "before the switch: undone, clients noticed nothing",
+    }[outcome]
+    line = f"the {operation['kind']} of {operation['version']} was interrupted {how}"
+    entry = {
+        "id": operation["id"] if finish else str(uuid.uuid4()),
+        "at": controller.rfc3339(now),
+        "kind": operation["kind"] if finish else "recover",
+        "outcome": outcome,
+        "version": made["version"], "digest": made["digest"], "git_sha": made["git_sha"],
+        "config_hash": made["config_hash"], "config": made["config"], "known": made["known"],
+        "schema": [], "color": made["to_color"] if finish else made["from_color"],
+        "previous": made["previous"], "who": controller.holder()["user"], "why": line,
+        "reason": "other", "fence": fence, "quarantine": made["quarantine"] if finish else [],
+        "verdicts": {}, "timings": {}, "prober": {},
+    }
+    return {
+        "traffic": "confirmed" if finish else "reverted",
+        "color": made["to_color"] if finish else made["from_color"],
+        "restore": {
+            "color": made["to_color"] if undo else NOWHERE,
+            "version": put_back["version"],
+            "config_hash": put_back["config_hash"],
+        },
+        "entry": entry,
+        "line": line,
+    }
+
+
+class ActionModule(ActionBase):
+    """Arguments: facts (name of the registered variable), kind (of the operation to come)."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return needed, and what `recover.yml` does when it is."""
+        result = super().run(tmp, task_vars)
+        facts, ledger = release_plan.gather(task_vars or {}, str(self._task.args["facts"]))
+        kind = str(self._task.args["kind"])
+        operation = interrupted(facts)
+        if operation is None or (kind == "promote" and operation["state"] == "paused"):
+            return {**result, "changed": False, "needed": False}
+        if operation["state"] == "paused" and kind in ("deploy", "switch"):
+            msg = (f"the deploy of {operation['version']} waits for an answer. "
+                   "Next: ./dash promote or ./dash abort")
+            raise AnsibleActionFail(msg)
+        fence = plan.highest_fence(facts, ledger) + 1
+        made = settle(operation, fence, time.time())
+        Display().display(made["line"])
+        return {
+            **result, **made, "changed": False, "needed": True, "id": str(uuid.uuid4()),
+            "operation": operation["id"], "fence": fence, "holder": controller.holder(),
+            "dead": release_plan.dead_lease(facts),
+        }

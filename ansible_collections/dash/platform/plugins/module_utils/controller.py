@@ -1,0 +1,141 @@
+"""What the controller's action plugins share: detached helpers, paths, the operator's identity."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+def parse_time(text: str) -> float:
+    """Return an RFC 3339 time as seconds since the epoch."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def rfc3339(seconds: float) -> str:
+    """Return seconds since the epoch as an RFC 3339 time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def boot_id() -> str:
+    """Return what tells this boot of this machine from every other ("" where Linux hides it)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def process_start(pid: int) -> int:
+    """Return when a process started, in clock ticks since boot; 0 when there is none such."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def playbook_pid() -> int:
+    """Return the process id of ansible-playbook: the parent of the worker that runs this."""
+    return os.getppid()
+
+
+def holder() -> dict[str, Any]:
+    """Return who runs this operation, in the form of the lease."""
+    pid = playbook_pid()
+    return {
+        "user": os.environ.get("SUDO_USER") or getpass.getuser(),
+        "host": socket.gethostname(),
+        "pid": pid,
+        "boot_id": boot_id(),
+        "pid_start": process_start(pid),
+    }
+
+
+def is_dead(who: dict[str, Any]) -> bool:
+    """Tell whether a lease's holder ran on this machine, in this boot, and is gone."""
+    return (
+        bool(who.get("boot_id"))
+        and who["boot_id"] == boot_id()
+        and process_start(int(who["pid"])) != who["pid_start"]
+    )
+
+
+def ssh_command(host: Any) -> list[str]:
+    """Return the ssh command for a host, from its Ansible variables."""
+    command = ["ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5"]
+    command += shlex.split(str(host.get("ansible_ssh_common_args", "")))
+    if key := host.get("ansible_ssh_private_key_file"):
+        command += ["-i", str(key)]
+    if port := host.get("ansible_port"):
+        command += ["-p", str(port)]
+    return [*command, f"{host.get('ansible_user', 'ansible')}@{host['ansible_host']}"]
+
+
+def spawn(argv: list[str], root: Path, log: Path) -> int:
+    """Start a helper that outlives its worker and return its process id.
+
+    The helper is told ansible-playbook's process id and ends with it.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        process = subprocess.Popen(  # noqa: S603 -- our own programs, no shell
+            argv, cwd=root, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def stop(pid: int, seconds: float = 10.0) -> None:
+    """End a helper with SIGTERM and wait until it is gone; SIGKILL when it does not listen."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not _runs(pid):
+                return
+            time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def run_json(argv: list[str], root: Path, timeout: float) -> dict[str, Any]:
+    """Run a program that prints one JSON document and return it.
+
+    Raises:
+        RuntimeError: with the program's last error line.
+    """
+    done = subprocess.run(  # noqa: S603 -- our own programs, no shell
+        argv, cwd=root, capture_output=True, text=True, timeout=timeout, check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        lines = [x for x in (done.stderr + "\n" + done.stdout).splitlines() if x.strip()]
+        raise RuntimeError(lines[-1] if lines else f"{argv[2]} ended with {done.returncode}")
+    document: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return document
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Return the prober's report, or {} while there is none."""
+    try:
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return report
