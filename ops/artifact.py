@@ -1,0 +1,228 @@
+"""Release artifacts: `python -m ops.artifact build|verify|pick` (format: docs/architecture.md).
+
+An artifact holds the service, its migrations and every wheel it needs, and comes out byte for byte
+the same from the same tree, whoever builds it, where and when.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform as host
+import re
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops import archive, sbom, version, wheelhouse
+from ops.version import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME = "dash"
+CLASSES = ("expand", "contract", "irreversible")
+_CLASS_LINE = re.compile(r"^--\s*class:\s*(\S+)\s*$", re.MULTILINE)
+_MIGRATION = re.compile(r"(?P<id>[0-9]+)_[a-z0-9_]+\.sql")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A whole artifact on disk, and how it came there."""
+
+    path: str
+    version: str
+    digest: str
+    git_sha: str
+    schema: dict[str, list[str]]
+    built: bool = False
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, path: Path, manifest: archive.Manifest, digest: str) -> Artifact:
+        """Return what a manifest says of the artifact at `path`."""
+        known = {key: manifest[key] for key in ("version", "git_sha", "schema")}
+        return cls(path=str(path), digest=digest, **known)
+
+
+def schema_of(migrations: Sequence[Path]) -> dict[str, list[str]]:
+    """Return the ids of migration files by the class that stands in their header.
+
+    Raises:
+        BuildError: when a file has no or another class, or is not named `<id>_<words>.sql`.
+    """
+    found: dict[str, list[str]] = {name: [] for name in CLASSES}
+    for path in migrations:
+        match = _MIGRATION.fullmatch(path.name)
+        classes = _CLASS_LINE.findall(path.read_text(encoding="utf-8"))
+        if match is None:
+            raise BuildError(f"{path} is not named like a migration: 0007_add_names.sql")
+        if len(classes) != 1 or classes[0] not in CLASSES:
+            raise BuildError(f"{path}: its header needs one line `-- class: {'|'.join(CLASSES)}`")
+        found[classes[0]].append(match["id"])
+    return {name: sorted(ids) for name, ids in found.items()}
+
+
+def build(source: Path, out: Path, machine: str) -> Artifact:
+    """Build the artifact of a source tree, or find it already built.
+
+    Args:
+        source: a checkout.
+        out: directory of artifacts.
+        machine: the hosts' machine, as `uname -m` says.
+
+    Raises:
+        BuildError: when something is missing, or the version is known with another content.
+    """
+    started = time.monotonic()
+    checkout = version.read_checkout(source)
+    named = version.version_of(checkout)
+    members = {name: checkout.source / name for name in version.package_files(checkout)}
+    platform = wheelhouse.platform_tag(machine)
+    wheels = wheelhouse.collect(version.requirements_of(checkout.source), platform)
+    members |= {f"wheels/{wheel.name}": wheel for wheel in wheels}
+    for name in members:
+        archive.check_member(name)
+    migrations = [p for n, p in members.items() if re.fullmatch(r"app/migrations/[^/]+\.sql", n)]
+    manifest: archive.Manifest = {
+        "format": archive.FORMAT,
+        "name": NAME,
+        "version": named,
+        "git_sha": checkout.commit,
+        "platform": platform,
+        "python": wheelhouse.PYTHON,
+        "schema": schema_of(migrations),
+        "files": {n: hashlib.sha256(p.read_bytes()).hexdigest() for n, p in members.items()},
+        "sbom": sbom.describe(
+            NAME, named, wheels, wheelhouse.marker_environment(platform.partition("_2_28_")[2])
+        ),
+    }
+    raw = archive.canonical(manifest)
+    digest = archive.digest_of(raw)
+    target = out / archive.file_name(named, digest)
+    built = not _is_there(target, digest)
+    if built:
+        archive.pack(raw, members, target)
+    found = Artifact.of(target.absolute(), manifest, digest)
+    took = round(time.monotonic() - started, 3)
+    return Artifact(**{**asdict(found), "built": built, "seconds": took})
+
+
+def _is_there(target: Path, digest: str) -> bool:
+    """Tell whether a whole artifact lies at `target`; refuse another content of its version."""
+    named = archive.parse_name(target.name)
+    for other in sorted(target.parent.glob("dash-*.tar.zst")):
+        found = archive.parse_name(other.name)
+        if found and named and found[0] == named[0] and found[1] != named[1]:
+            raise BuildError(
+                f"version {named[0]} is known with another content ({other.name}, now "
+                f"{digest[:12]}): raise __version__ in app/__init__.py, or remove that file"
+            )
+    try:
+        archive.verify(target)
+    except BuildError as error:
+        if target.exists():
+            sys.stderr.write(f"building it again: {error}\n")
+        return False
+    return True
+
+
+def inspect(path: Path) -> Artifact:
+    """Check an artifact from its first byte to its last and return what it is.
+
+    Raises:
+        BuildError: when it is damaged, cut short or not what its name says.
+    """
+    manifest, digest = archive.verify(path)
+    return Artifact.of(path.absolute(), manifest, digest)
+
+
+def pick(stack_name: str, root: Path, out: Path) -> Artifact:
+    """Return the artifact that another stack's last release operation put in service.
+
+    Args:
+        stack_name: lab, staging or production.
+        root: the checkout whose stacks are meant.
+        out: directory of artifacts.
+
+    Raises:
+        BuildError: when that stack's last operation did not end well, or its artifact is not here.
+    """
+    # Only this verb needs the names of stacks
+    from ansible_collections.dash.platform.plugins.module_utils.stack import Stack  # noqa: PLC0415
+
+    try:
+        state_dir = root / Stack(stack_name, os.environ.get("DASH_LAB", "")).state_dir
+    except ValueError as error:
+        raise BuildError(str(error)) from None
+    path = state_dir / "operation.json"
+    try:
+        operation = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BuildError(
+            f"{path} tells of no release: type ./dash deploy --stack {stack_name} first"
+        ) from None
+    found = operation.get("entry") or operation.get("plan") or {}
+    if operation.get("outcome") not in {"done", "noop"} or not found.get("digest"):
+        raise BuildError(
+            f"the last operation on {stack_name} ended as {operation.get('outcome')}: what it runs "
+            f"was not proved; type ./dash deploy --stack {stack_name} first"
+        )
+    wanted = out / archive.file_name(found["version"], found["digest"])
+    if not wanted.exists():
+        raise BuildError(f"{wanted} is not here: copy it from the machine that built it")
+    return inspect(wanted)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ops.artifact", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    root = Path(__file__).resolve().parents[1]
+    for verb, words in (
+        ("build", "build the artifact of a checkout"),
+        ("verify", "check an artifact"),
+        ("pick", "find the artifact that another stack runs"),
+    ):
+        sub = verbs.add_parser(verb, help=words)
+        sub.add_argument("--json", action="store_true", help="one JSON document instead of words")
+        if verb == "verify":
+            sub.add_argument("file", type=Path, help="the artifact")
+            continue
+        sub.add_argument("--source", type=Path, default=root, help="the checkout")
+        sub.add_argument("--out", type=Path, help="default: <source>/.dash/artifacts")
+        if verb == "build":
+            sub.add_argument("--machine", default=host.machine(), help="the hosts', as uname -m")
+        else:
+            sub.add_argument("--stack", required=True, help="lab, staging or production")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb and print what it found; 0 done, 1 refused (one line on stderr), 2 usage."""
+    args = _parser().parse_args(argv)
+    try:
+        if args.verb == "verify":
+            found = inspect(args.file)
+        else:
+            out = args.out or args.source / ".dash" / "artifacts"
+            if args.verb == "build":
+                found = build(args.source, out, args.machine)
+            else:
+                found = pick(args.stack, args.source, out)
+    except (BuildError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if args.json:
+        sys.stdout.write(json.dumps(asdict(found), sort_keys=True) + "\n")
+    else:
+        did = {"build": "built" if found.built else "already built"}.get(args.verb, "whole")
+        sys.stdout.write(f"{did}: {found.version} {found.digest} {found.path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
