@@ -127,11 +127,39 @@ def verify(path: Path) -> tuple[Manifest, str]:
     return manifest, digest
 
 
+class _Frame(io.BufferedIOBase):
+    """The bytes inside one zstandard frame, as a file that can be read forwards.
+
+    The library's own reader takes a frame that was cut short for one that ended.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        super().__init__()
+        self._raw = raw
+        self._inside = zstandard.ZstdDecompressor().decompressobj()
+        self._ready = b""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to `size` bytes (a chunk without one), fewer only at the end."""
+        size = _CHUNK if size is None or size < 0 else size
+        while len(self._ready) < size and not self._inside.eof:
+            if not (chunk := self._raw.read(_CHUNK)):
+                raise EOFError("the file ends too early")
+            self._ready += self._inside.decompress(chunk)
+        found, self._ready = self._ready[:size], self._ready[size:]
+        return found
+
+    def finish(self) -> None:
+        """Read to the end, where the frame's own checksum is; nothing may follow it."""
+        while self.read():
+            pass
+        if self._inside.unused_data or self._raw.read(1):
+            raise EOFError("something follows its end")
+
+
 def _read(raw: IO[bytes]) -> tuple[Manifest, str]:
-    with (
-        zstandard.ZstdDecompressor().stream_reader(raw) as stream,
-        tarfile.open(fileobj=stream, mode="r|") as archive,
-    ):
+    frame = _Frame(raw)
+    with tarfile.open(fileobj=frame, mode="r|") as archive:
         manifest, digest = _read_manifest(archive)
         left = dict(manifest["files"])
         while (member := archive.next()) is not None:
@@ -139,13 +167,11 @@ def _read(raw: IO[bytes]) -> tuple[Manifest, str]:
                 raise BuildError(
                     f"member {member.name!r} is not in the manifest, comes twice or is no file"
                 )
-            found = _hash(archive.extractfile(member))
-            if found != manifest["files"][member.name]:
+            if _hash(archive.extractfile(member)) != manifest["files"][member.name]:
                 raise BuildError(f"member {member.name!r} has other bytes than the manifest says")
-        if left:
-            raise BuildError(f"member {min(left)!r} is missing")
-        while stream.read(_CHUNK):  # to the end: the frame's own checksum is checked there
-            pass
+    if left:
+        raise BuildError(f"member {min(left)!r} is missing")
+    frame.finish()
     return manifest, digest
 
 

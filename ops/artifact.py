@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, StackError
 from ops import archive, sbom, version, wheelhouse
 from ops.version import BuildError
 
@@ -152,12 +153,9 @@ def pick(stack_name: str, root: Path, out: Path) -> Artifact:
     Raises:
         BuildError: when that stack's last operation did not end well, or its artifact is not here.
     """
-    # Only this verb needs the names of stacks
-    from ansible_collections.dash.platform.plugins.module_utils.stack import Stack  # noqa: PLC0415
-
     try:
-        state_dir = root / Stack(stack_name, os.environ.get("DASH_LAB", "")).state_dir
-    except ValueError as error:
+        state_dir = Stack(root.absolute(), stack_name, os.environ.get("DASH_LAB", "")).directory
+    except StackError as error:
         raise BuildError(str(error)) from None
     path = state_dir / "operation.json"
     try:
