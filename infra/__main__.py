@@ -1,0 +1,45 @@
+"""The stack's program: reads settings, wires components, exports the seam to Ansible."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pulumi
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from ansible_collections.dash.platform.plugins.module_utils.stack import StackError  # noqa: E402 -- the path comes first
+from infra import keys, settings  # noqa: E402 -- the path comes first
+from infra.components.lab import Lab, LabArgs  # noqa: E402 -- the path comes first
+from infra.podman import image, runtime  # noqa: E402 -- the path comes first
+
+
+def main() -> None:
+    """Make what the settings say."""
+    wanted = settings.load(ROOT)
+    stack = wanted.stack
+    if wanted.provider == "aws":
+        msg = (f"stack {stack.name} is on AWS, which comes with a later release of Dash. Next: "
+               f"rehearse it here with ./dash up --stack {stack.name} --provider podman")
+        raise StackError(msg)
+    public_key, host_key = keys.ensure(stack)
+    lab = Lab("lab", LabArgs(
+        stack=stack, image=image.ensure(), public_key=public_key, host_key_file=str(host_key),
+        edge_hosts=wanted.edge_hosts, app_hosts=wanted.app_hosts, db_hosts=wanted.db_hosts,
+    ))
+    pulumi.export("hosts", lab.hosts)
+    pulumi.export("provider", wanted.provider)
+    pulumi.export("network", stack.subnet)
+    pulumi.export("urls", {
+        "http": f"http://127.0.0.1:{stack.port('http')}",
+        "https": f"https://127.0.0.1:{stack.port('https')}",
+        "preview": f"https://127.0.0.1:{stack.port('preview')}",
+    })
+
+
+try:
+    main()
+except (StackError, runtime.PodmanError, image.ImageError) as error:
+    raise pulumi.RunError(str(error)) from None
