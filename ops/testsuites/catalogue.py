@@ -1,0 +1,118 @@
+"""Which parts each suite has, in the fixed sample and with the long matrices."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.testsuites import coverage, lint
+from ops.testsuites.parts import Part, pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Minutes for the fixed sample on 2 cores; with two more for the host image they stay under 60.
+BUDGETS: Mapping[str, int] = {
+    "lint": 6,
+    "unit": 3,
+    "integration": 6,
+    "infra": 6,
+    "roles": 13,
+    "e2e": 23,
+}
+MATRIX_MINUTES = 180  # for each part that only --all runs
+NEED_MACHINE = ("integration", "infra", "roles", "e2e")  # packages, host image, podman's settings
+UNIT = ("tests/unit", "tests/repo", "tests/roles")
+SLOW = re.compile(r"\bmark\.slow\b")
+
+
+def parts(suite: str, root: Path, *, every: bool) -> list[Part]:
+    """Return the parts of a suite.
+
+    Args:
+        suite: its name.
+        root: the checkout.
+        every: with what only `--all` runs.
+    """
+    return MAKERS[suite](root, every)
+
+
+def _measured(suite: str, root: Path, every: bool, *folders: str) -> list[Part]:  # noqa: FBT001
+    """Return pytest over folders, with coverage."""
+    selection = [] if every else ["-m", "not slow"]
+    env = {"COVERAGE_FILE": f".dash/test/coverage/{suite}"}
+    present = [name for name in folders if (root / name).is_dir()]
+    words = ["-q", "--durations=5", "--cov", "--cov-report=", *selection, *present]
+    return [pytest(suite, suite, *words, env=env)]
+
+
+def _lint(root: Path, _every: bool) -> list[Part]:  # noqa: FBT001 -- one signature for all
+    return lint.parts(root)
+
+
+def _unit(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
+    return _measured("unit", root, every, *UNIT)
+
+
+def _integration(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
+    return _measured("integration", root, every, "tests/integration")
+
+
+def _infra(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
+    return _measured("infra", root, every, "tests/infra")
+
+
+def _roles(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
+    """Return one scenario a role; every scenario of every role with --all."""
+    found = []
+    molecule = str(Path(sys.executable).parent / "molecule")
+    for scenario in sorted(root.glob("roles/*/molecule/*/molecule.yml")):
+        role, name = scenario.parents[2].name, scenario.parent.name
+        if every or name == "default":
+            found.append(
+                Part(
+                    suite="roles",
+                    name=f"roles-{role}" if name == "default" else f"roles-{role}-{name}",
+                    argv=(molecule, "test", "--scenario-name", name),
+                    cwd=f"roles/{role}",
+                )
+            )
+    return found
+
+
+def _e2e(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
+    """Return the sample; with --all, one more part for each file that has slow tests."""
+    common = ("-v", "-p", "no:randomly", "--timeout=1800")
+    sample = pytest("e2e", "e2e", *common, "-m", "not slow", "tests/e2e")
+    files = sorted(p for p in root.glob("tests/e2e/**/test_*.py") if every)
+    return [
+        sample,
+        *(
+            pytest("e2e", f"e2e-{p.stem}-slow", *common, "-m", "slow", str(p.relative_to(root)))
+            for p in files
+            if SLOW.search(p.read_text("utf-8"))
+        ),
+    ]
+
+
+MAKERS: Mapping[str, Callable[[Path, bool], list[Part]]] = {
+    "lint": _lint,
+    "unit": _unit,
+    "integration": _integration,
+    "infra": _infra,
+    "roles": _roles,
+    "e2e": _e2e,
+}
+SUITES = tuple(MAKERS)
+
+
+def budget(part: Part, left: float) -> float:
+    """Return the seconds a part may take, of which `left` are the suite's."""
+    return MATRIX_MINUTES * 60.0 if part.name.endswith("-slow") else left
+
+
+def measured(suite: str) -> bool:
+    """Return whether the suite gives coverage data."""
+    return suite in coverage.SUITES
