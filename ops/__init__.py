@@ -1,0 +1,1 @@
+"""The operator's Python: the command line `./dash` and what it runs on this machine."""

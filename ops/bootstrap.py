@@ -1,0 +1,121 @@
+"""From nothing to a running stack, step by step; each step does nothing when nothing is due."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from ops import playbook, preflight, pulumi, smoke
+from ops.console import ExitCode, Steps, UserError, seconds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ops.playbook import Outcome
+    from ops.session import Session
+
+RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `up`, or of a part of it: its steps share one log."""
+
+    session: Session
+    steps: Steps
+    log: Path
+
+    @classmethod
+    def start(cls, session: Session, verb: str) -> Self:
+        """Begin a run of a verb."""
+        return cls(session, session.steps(verb), session.log(verb))
+
+    def machine(self) -> None:
+        """Install the Debian packages that are missing, after saying which.
+
+        Raises:
+            UserError: they cannot be had.
+        """
+        lacking = preflight.missing()
+        doing = f"install {' '.join(lacking)}" if lacking else "look for Debian packages"
+        with self.steps.step("machine", doing) as step:
+            if lacking:
+                preflight.install(lacking, self.log, step.tell)
+                step.note = f"installed {' '.join(lacking)}"
+            else:
+                step.note = f"all {len(preflight.NEEDS)} Debian packages are there"
+
+    def tools(self) -> None:
+        """Find or get the Pulumi CLI and its language host."""
+        with self.steps.step("tools", "find the Pulumi CLI"):
+            self.session.programs()
+
+    def hosts(self) -> str:
+        """Make or mend the hosts: `pulumi up`. Returns what changed in a few words."""
+        with self.steps.step("hosts", "pulumi up") as step:
+            step.note = pulumi.up(self.session.names)
+        return step.note
+
+    def configure(self) -> str:
+        """Apply all roles. Returns how much changed in a few words.
+
+        Raises:
+            UserError: the playbook failed.
+        """
+        with self.steps.step("configure", "playbooks/site.yml") as step:
+            played = playbook.play(self.session, "site", log=self.log, on_line=step.tell)
+            played.check()
+            changed = sum(
+                int(found[1])
+                for line in played.finished.lines
+                if (found := RECAP.match(line.strip()))
+            )
+            step.note = f"{changed} changed" if changed else "nothing to change"
+        return f"configured {self.session.stack}: {step.note}"
+
+    def deploy(self) -> Outcome:
+        """Release the checkout. Returns how it ended, also when that is not well."""
+        with self.steps.step("deploy", "playbooks/deploy.yml") as step:
+            ended = playbook.operate_quietly(self.session, "deploy", {}, self.log, step.tell)
+            step.note = ended.line
+            if ended.exit_code:
+                raise DeployError(ended)
+        return ended
+
+    def smoke(self) -> None:
+        """Ask the service through the edge.
+
+        Raises:
+            UserError: it does not answer as it should.
+        """
+        names = self.session.names
+        base = f"https://127.0.0.1:{names.port('https')}"
+        with self.steps.step("smoke", f"GET {base}/healthz and /readyz") as step:
+            answers = smoke.check(base, self.session.state_dir / "ca.pem")
+            seen = answers["/readyz"]
+            step.note = f"{base} answers: {seen.version or 'a release'} on {seen.color or 'it'}"
+
+
+class DeployError(UserError):
+    """The deploy inside `up` did not end well: its line and exit code are those of `up`."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.line, ExitCode(outcome.exit_code))
+
+
+def up(session: Session) -> str:
+    """Bring the stack up and return the last line for the terminal.
+
+    Raises:
+        UserError: a step failed; the later ones were not begun.
+    """
+    run = Run.start(session, "up")
+    with run.steps.running("all", f"bring up {session.stack}", shown=False) as whole:
+        run.machine()
+        run.tools()
+        run.hosts()
+        run.configure()
+        ended = run.deploy()
+        run.smoke()
+    return f"{session.stack} is up after {seconds(whole.took)}{whole.before}: {ended.line}"

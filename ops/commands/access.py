@@ -1,0 +1,151 @@
+"""Verbs that reach into the stack: logs, shell, open, key, user."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.commands import options
+from ops.console import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from ops.session import Session
+
+UNITS = {"app": "dash-app.service", "edge": "haproxy.service", "db": "postgresql@*"}
+PUBLISHED = ("http", "https", "preview")
+LOOKS_ONLY = ("list", "show", "--help", "-h")
+
+
+def shell(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Argument(metavar="HOST")],
+    command: Annotated[
+        list[str] | None, typer.Argument(help="Run this there, after --.", show_default=False)
+    ] = None,
+    *,
+    stack: options.Stack = None,
+) -> None:
+    """Open a shell on a host over ssh."""
+    from ops import inventory  # noqa: PLC0415
+
+    session = options.session(ctx, stack)
+    argv = inventory.ssh(session, inventory.pick(inventory.hosts(session), host))
+    _become([*argv, *(["--", shlex.join(command)] if command else [])])
+
+
+def logs(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Argument(help="Default: app and edge.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last.")] = 50,
+    stack: options.Stack = None,
+) -> int:
+    """Show the service's and the edge's log lines."""
+    from ops import follow as follower  # noqa: PLC0415
+    from ops import inventory  # noqa: PLC0415
+
+    session = options.session(ctx, stack)
+    found = inventory.hosts(session)
+    chosen = (
+        {host: inventory.pick(found, host)}
+        if host
+        else {
+            name: each for name, each in found.items() if each.get("dash_role") in ("app", "edge")
+        }
+    )
+    commands = {
+        name: [*inventory.ssh(session, each), journal(str(each.get("dash_role")), lines, follow)]
+        for name, each in sorted(chosen.items())
+    }
+    return follower.follow(commands, session.out)
+
+
+def journal(role: str, lines: int, follow: bool) -> str:  # noqa: FBT001 -- as the option says it
+    """Return the remote command that shows the journal of a host's service."""
+    unit = shlex.quote(UNITS.get(role, UNITS["app"]))
+    rest = " --follow" if follow else ""
+    return f"sudo journalctl --no-pager --quiet --output short-iso -n {lines} -u {unit}{rest}"
+
+
+def open_(ctx: typer.Context, *, stack: options.Stack = None, json: options.Json = False) -> None:
+    """Print the addresses, and where the certificate and the passwords are."""
+    session = options.session(ctx, stack, json=json)
+    document = addresses(session)
+    session.show(document, "\n".join(f"{name:<10} {value}" for name, value in document.items()))
+
+
+def addresses(session: Session) -> dict[str, str]:
+    """Return what a person needs to open the stack: addresses and files, by name."""
+    ports = {name: session.names.port(name) for name in PUBLISHED}
+    return {
+        "service": f"https://127.0.0.1:{ports['https']}",
+        "preview": f"https://127.0.0.1:{ports['preview']}",
+        "http": f"http://127.0.0.1:{ports['http']}",
+        "ca": str(session.state_dir / "ca.pem"),
+        "passwords": str(session.state_dir / "secrets"),
+        "try": f"curl --cacert {shlex.quote(str(session.state_dir / 'ca.pem'))} "
+        f"https://127.0.0.1:{ports['https']}/healthz",
+    }
+
+
+def key(
+    ctx: typer.Context,
+    *,
+    stack: options.Stack = None,
+    json: options.Json = False,
+    yes: options.Yes = False,
+) -> int:
+    """Make and list API keys: what follows goes to `python -m app key` on an app host."""
+    return _app(options.session(ctx, stack, json=json, yes=yes), ["key", *ctx.args])
+
+
+def user(
+    ctx: typer.Context,
+    *,
+    stack: options.Stack = None,
+    json: options.Json = False,
+    yes: options.Yes = False,
+) -> int:
+    """Make and list accounts: what follows goes to `python -m app user` on an app host."""
+    return _app(options.session(ctx, stack, json=json, yes=yes), ["user", *ctx.args])
+
+
+def _app(session: Session, argv: list[str]) -> int:
+    """Run the service's own command line on an app host and print what it says.
+
+    The answer may hold a new key: it is read from a file that only this user can read, and the
+    file is gone before anything is printed.
+    """
+    from ops import playbook  # noqa: PLC0415
+
+    if not set(argv) & set(LOOKS_ONLY):
+        session.confirm(f"run {' '.join(argv[:2])} on")
+    path = session.state_dir / "app.json"
+    path.unlink(missing_ok=True)
+    with session.err.status("asking the service"):
+        played = playbook.play(session, "app", {"dash_app_argv": argv})
+    if not path.exists():
+        played.check()
+        raise UserError(f"the service gave no answer: type ./dash status (all of it: {played.log})")
+    try:
+        answer = session.read("app.json")
+    finally:
+        path.unlink(missing_ok=True)
+    if session.json:
+        session.show(answer, "")
+    else:
+        for console, stream in ((session.out, "stdout"), (session.err, "stderr")):
+            if text := str(answer.get(stream) or "").rstrip():
+                console.out(text, highlight=False)
+    code = int(answer["rc"])
+    known = {0: ExitCode.DONE, 2: ExitCode.USAGE, 4: ExitCode.DECISION}
+    return known.get(code, ExitCode.FAILED)
+
+
+def _become(argv: list[str]) -> None:
+    """Turn this process into another program, which owns the terminal from then on."""
+    os.execvp(argv[0], argv)  # noqa: S606 -- no shell: a list of words

@@ -1,0 +1,124 @@
+"""Verbs that make, shape and remove the hosts: up, provision, configure, down."""
+
+from __future__ import annotations
+
+import json as encoder
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.commands import access, options
+from ops.console import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ops.session import Session
+
+
+class Provider(StrEnum):
+    """Where hosts come from."""
+
+    PODMAN = "podman"
+    AWS = "aws"
+
+
+def up(
+    ctx: typer.Context,
+    *,
+    core: Annotated[  # noqa: ARG001 -- a contract; today the core is all there is
+        bool, typer.Option("--core", help="Only what serves: edge, application, database.")
+    ] = False,
+    provider: Annotated[
+        Provider | None, typer.Option(help="Where hosts come from; kept for this stack.")
+    ] = None,
+    app_hosts: Annotated[
+        int | None,
+        typer.Option(min=1, max=9, metavar="N", help="Per colour; kept for this stack."),
+    ] = None,
+    stack: options.Stack = None,
+    json: options.Json = False,
+    yes: options.Yes = False,
+) -> None:
+    """Bring everything up from nothing; again: repair, and change nothing when nothing is due."""
+    from ops import bootstrap  # noqa: PLC0415
+
+    session = options.session(ctx, stack, json=json, yes=yes)
+    session.confirm("bring up")
+    override(session, provider=provider, app_hosts=app_hosts)
+    line = bootstrap.up(session)
+    found = access.addresses(session)
+    human = "\n".join(f"{name:<10} {value}" for name, value in found.items())
+    document = {"outcome": "done", "exit_code": ExitCode.DONE, "line": line, "addresses": found}
+    session.show(document, f"{human}\n{line}")
+
+
+def provision(
+    ctx: typer.Context,
+    *,
+    stack: options.Stack = None,
+    json: options.Json = False,
+    yes: options.Yes = False,
+) -> None:
+    """Make the hosts: `pulumi up`."""
+    from ops import bootstrap  # noqa: PLC0415
+
+    session = options.session(ctx, stack, json=json, yes=yes)
+    session.confirm("change the hosts of")
+    run = bootstrap.Run.start(session, "provision")
+    run.machine()
+    run.tools()
+    line = run.hosts()
+    session.show({"outcome": "done", "exit_code": ExitCode.DONE, "line": line}, line)
+
+
+def configure(
+    ctx: typer.Context,
+    *,
+    stack: options.Stack = None,
+    json: options.Json = False,
+    yes: options.Yes = False,
+) -> None:
+    """Configure the hosts with all roles: `ansible-playbook playbooks/site.yml`."""
+    from ops import bootstrap  # noqa: PLC0415
+
+    session = options.session(ctx, stack, json=json, yes=yes)
+    session.confirm("configure the hosts of")
+    line = bootstrap.Run.start(session, "configure").configure()
+    session.show({"outcome": "done", "exit_code": ExitCode.DONE, "line": line}, line)
+
+
+def down(
+    ctx: typer.Context,
+    *,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove images and caches of this user too.")
+    ] = False,
+    stack: options.Stack = None,
+    json: options.Json = False,
+    yes: options.Yes = False,
+) -> None:
+    """Remove the stack: hosts, network, state; caches stay."""
+    from ops import teardown  # noqa: PLC0415
+
+    session = options.session(ctx, stack, json=json, yes=yes)
+    session.confirm("remove")
+    line = teardown.down(session, purge=purge)
+    session.show({"outcome": "done", "exit_code": ExitCode.DONE, "line": line}, line)
+
+
+def override(session: Session, **settings: object) -> dict[str, Any]:
+    """Keep stack settings given on the command line in `overrides.json`; return all of them.
+
+    Raises:
+        UserError: the file is there and cannot be read.
+    """
+    path: Path = session.state_dir / "overrides.json"
+    kept = session.read(path.name) if path.exists() else {}
+    given = {name: value for name, value in settings.items() if value is not None}
+    if given:
+        kept |= given
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(encoder.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+    return kept

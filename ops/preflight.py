@@ -1,0 +1,106 @@
+"""The Debian packages that the operator's machine needs, and how to get them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops import process
+from ops.console import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+HELPERS = ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/libexec/podman")
+
+
+@dataclass(frozen=True)
+class Need:
+    """A package, and the file that shows that it (or the same thing from elsewhere) is there."""
+
+    package: str
+    files: tuple[str, ...]
+
+    def is_met(self, root: Path = Path("/")) -> bool:
+        """Tell whether one of the files exists, or a program of that name lies on PATH."""
+        for name in self.files:
+            if name.startswith("/"):
+                if (root / name.lstrip("/")).exists():
+                    return True
+            elif shutil.which(name, path=search_path()):
+                return True
+        return False
+
+
+NEEDS = (
+    Need("podman", ("podman",)),
+    Need("runc", ("runc",)),
+    Need("netavark", tuple(f"{folder}/netavark" for folder in HELPERS)),
+    Need("aardvark-dns", tuple(f"{folder}/aardvark-dns" for folder in HELPERS)),
+    Need("iptables", ("iptables",)),  # netavark calls it, Debian 12's does not depend on it
+    Need("nftables", ("nft",)),
+    Need("mmdebstrap", ("mmdebstrap",)),
+    Need("debian-archive-keyring", ("/usr/share/keyrings/debian-archive-keyring.gpg",)),
+    Need("zstd", ("zstd",)),
+    Need("openssh-client", ("ssh",)),
+    Need("git", ("git",)),
+    Need("ca-certificates", ("/etc/ssl/certs/ca-certificates.crt",)),
+)
+
+
+def search_path() -> str:
+    """Return PATH with the folders of administrators' programs, which a user's may lack."""
+    return os.pathsep.join([os.environ.get("PATH", ""), *SBIN])
+
+
+def missing(needs: Iterable[Need] = NEEDS) -> list[str]:
+    """Return the packages that are not there."""
+    return [need.package for need in needs if not need.is_met()]
+
+
+def install_command(packages: list[str]) -> str:
+    """Return what to type to get the packages."""
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return f"{sudo}apt-get install -y --no-install-recommends {' '.join(packages)}"
+
+
+def install(packages: list[str], log: Path, on_line: Callable[[str], None] | None = None) -> None:
+    """Install Debian packages, as root or through sudo.
+
+    Args:
+        packages: their names.
+        log: where apt's output goes.
+        on_line: called with each line of it.
+
+    Raises:
+        UserError: they cannot be had; it says what to type.
+    """
+    command = install_command(packages)
+    if not shutil.which("apt-get"):
+        raise UserError(f"missing, and no apt-get here: {' '.join(packages)}; install them")
+    sudo = _sudo(command)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install_now = [*sudo, *command.removeprefix("sudo ").split()]
+    for argv in (install_now, [*sudo, "apt-get", "update"], install_now):
+        done = process.run(argv, cwd=Path("/"), env=env, log=log, on_line=on_line)
+        if argv is install_now and done.code == 0:
+            return
+    errors = [line.removeprefix("E: ") for line in done.lines if line.startswith("E: ")]
+    reason = errors[-1] if errors else "apt-get failed"
+    raise UserError(f"{reason}: mend it, or type {command} (all of it: {log})")
+
+
+def _sudo(command: str) -> list[str]:
+    """Return the words that make a command root's; asks for the password where sudo wants one."""
+    if os.geteuid() == 0:
+        return []
+    if not shutil.which("sudo"):
+        raise UserError(f"root is needed and there is no sudo: as root, type {command}")
+    if subprocess.run(["sudo", "-v"], check=False).returncode:
+        raise UserError(f"sudo said no: as root, type {command.removeprefix('sudo ')}")
+    return ["sudo", "-n"]

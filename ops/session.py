@@ -1,0 +1,108 @@
+"""What every verb needs to know: the stack, where its files lie, how to talk to the operator."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from ops.console import Steps, Timings, UsageError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import RenderableType
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT_LOGS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One run of `./dash` against one stack."""
+
+    stack: str
+    environ: Mapping[str, str]
+    json: bool = False
+    yes: bool = False
+    root: Path = ROOT
+    out: Console = field(default_factory=Console)
+    err: Console = field(default_factory=lambda: Console(stderr=True))
+
+    @property
+    def names(self) -> Stack:
+        """Return the stack's names: directories, containers, ports."""
+        return Stack(self.root, self.stack, self.environ.get("DASH_LAB") or "")
+
+    @property
+    def state_dir(self) -> Path:
+        """Return the directory that holds all this stack leaves on this machine."""
+        return self.names.directory
+
+    def programs(self) -> dict[str, str]:
+        """Return the environment in which pulumi, ansible and podman work on this stack."""
+        from ops import pulumi  # noqa: PLC0415 -- not every verb needs it
+
+        return pulumi.environment(self.names)
+
+    @property
+    def progress(self) -> Console:
+        """Return where progress is shown: with `--json`, standard output is for the document."""
+        return self.err if self.json else self.out
+
+    def steps(self, verb: str) -> Steps:
+        """Return a printer of the verb's steps that remembers how long each took."""
+        return Steps(self.progress, Timings(self.state_dir / "timings.json"), verb)
+
+    def log(self, verb: str) -> Path:
+        """Return the path of a new log for this run of the verb; the oldest ones go."""
+        logs = self.state_dir / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        for old in sorted(logs.iterdir())[:-KEPT_LOGS]:
+            old.unlink(missing_ok=True)
+        return logs / f"{time.strftime('%Y%m%dT%H%M%S')}-{verb}.log"
+
+    def confirm(self, what: str) -> None:
+        """Ask before production is changed; other stacks are not asked about.
+
+        Args:
+            what: what will happen, as it completes "This will ...".
+
+        Raises:
+            UsageError: nobody is there to ask, or the answer was no.
+        """
+        if self.stack != "production" or self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise UsageError(f"this would {what} production and nobody is here to ask: add --yes")
+        answer = self.err.input(f"This will {what} [bold]production[/bold]. Type yes to go on: ")
+        if answer.strip() != "yes":
+            raise UsageError("stopped: nothing was changed")
+
+    def show(self, document: Mapping[str, Any], human: RenderableType) -> None:
+        """Print the document with `--json`, else what a person reads."""
+        if self.json:
+            self.out.out(json.dumps(document, indent=2, sort_keys=True), highlight=False)
+        else:
+            self.out.print(human)
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return a JSON document of the state directory.
+
+        Raises:
+            UserError: it is missing or broken.
+        """
+        path = self.state_dir / name
+        try:
+            document = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read: {error}") from error
+        if not isinstance(document, dict):
+            raise UserError(f"{path} holds no JSON object")
+        return document
