@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ops.testsuites import coverage, lint
 from ops.testsuites.parts import Part, pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 # Minutes for the fixed sample on 2 cores; with two more for the host image they stay under 60.
 BUDGETS: Mapping[str, int] = {
@@ -36,10 +36,18 @@ def parts(suite: str, root: Path, *, every: bool) -> list[Part]:
         root: the checkout.
         every: with what only `--all` runs.
     """
-    return MAKERS[suite](root, every)
+    return MAKERS[suite](root, every=every)
 
 
-def _measured(suite: str, root: Path, every: bool, *folders: str) -> list[Part]:  # noqa: FBT001
+class Maker(Protocol):
+    """Makes the parts of one suite."""
+
+    def __call__(self, root: Path, *, every: bool) -> list[Part]:
+        """Return the parts for a checkout, with what only `--all` runs when `every` is true."""
+        ...
+
+
+def _measured(suite: str, root: Path, *folders: str, every: bool) -> list[Part]:
     """Return pytest over folders, with coverage."""
     selection = [] if every else ["-m", "not slow"]
     env = {"COVERAGE_FILE": f".dash/test/coverage/{suite}"}
@@ -48,23 +56,23 @@ def _measured(suite: str, root: Path, every: bool, *folders: str) -> list[Part]:
     return [pytest(suite, suite, *words, env=env)]
 
 
-def _lint(root: Path, _every: bool) -> list[Part]:  # noqa: FBT001 -- one signature for all
+def _lint(root: Path, *, every: bool) -> list[Part]:  # noqa: ARG001 -- one signature for all suites
     return lint.parts(root)
 
 
-def _unit(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
-    return _measured("unit", root, every, *UNIT)
+def _unit(root: Path, *, every: bool) -> list[Part]:
+    return _measured("unit", root, *UNIT, every=every)
 
 
-def _integration(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
-    return _measured("integration", root, every, "tests/integration")
+def _integration(root: Path, *, every: bool) -> list[Part]:
+    return _measured("integration", root, "tests/integration", every=every)
 
 
-def _infra(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
-    return _measured("infra", root, every, "tests/infra")
+def _infra(root: Path, *, every: bool) -> list[Part]:
+    return _measured("infra", root, "tests/infra", every=every)
 
 
-def _roles(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
+def _roles(root: Path, *, every: bool) -> list[Part]:
     """Return one scenario a role; every scenario of every role with --all."""
     found = []
     molecule = str(Path(sys.executable).parent / "molecule")
@@ -82,7 +90,7 @@ def _roles(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
     return found
 
 
-def _e2e(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
+def _e2e(root: Path, *, every: bool) -> list[Part]:
     """Return the sample; with --all, one more part for each file that has slow tests."""
     common = ("-v", "-p", "no:randomly", "--timeout=1800")
     sample = pytest("e2e", "e2e", *common, "-m", "not slow", "tests/e2e")
@@ -97,7 +105,7 @@ def _e2e(root: Path, every: bool) -> list[Part]:  # noqa: FBT001
     ]
 
 
-MAKERS: Mapping[str, Callable[[Path, bool], list[Part]]] = {
+MAKERS: Mapping[str, Maker] = {
     "lint": _lint,
     "unit": _unit,
     "integration": _integration,
