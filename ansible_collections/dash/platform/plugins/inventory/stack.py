@@ -1,0 +1,132 @@
+"""Hosts of a stack, from the outputs of Pulumi: the seam between infra/ and the roles."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, StackError
+
+DOCUMENTATION = """
+name: stack
+short_description: Hosts of a Dash stack
+description:
+  - Reads the outputs of the stack's Pulumi program.
+options:
+  plugin:
+    description: dash.platform.stack
+    required: true
+    type: str
+  stack:
+    description: lab, staging or production
+    required: true
+    type: str
+"""
+TIMEOUT = 60  # seconds for `pulumi stack output`
+
+
+def read_outputs(stack: Stack) -> dict[str, Any]:
+    """Return the stack's outputs; kept beside the state and read again when the state changed.
+
+    Raises AnsibleParserError when the stack has no hosts.
+    """
+    state = stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json"
+    nothing = f"stack {stack.name} has no hosts: type ./dash up --stack {stack.name}"
+    try:
+        stat = state.stat()
+    except OSError:
+        raise AnsibleParserError(nothing) from None
+    key = [stat.st_mtime_ns, stat.st_size]
+    kept = stack.directory / "outputs.json"
+    try:
+        known = json.loads(kept.read_text(encoding="utf-8"))
+        if known["key"] == key:
+            return dict(known["outputs"])
+    except (OSError, ValueError, KeyError):
+        pass
+    try:
+        done = subprocess.run(
+            ["pulumi", "stack", "output", "--json", "--stack", stack.name, "--non-interactive"],
+            cwd=stack.root, capture_output=True, text=True, timeout=TIMEOUT, check=True,
+            stdin=subprocess.DEVNULL,
+        )
+        outputs: dict[str, Any] = json.loads(done.stdout)
+        outputs["hosts"]
+    except FileNotFoundError:
+        msg = 'pulumi is not on PATH: type eval "$(./dash env)" first'
+        raise AnsibleParserError(msg) from None
+    except (subprocess.SubprocessError, ValueError, KeyError):
+        raise AnsibleParserError(nothing) from None
+    temporary = kept.with_name(f"outputs.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps({"key": key, "outputs": outputs}), encoding="utf-8")
+    temporary.replace(kept)
+    return outputs
+
+
+class InventoryModule(BaseInventoryPlugin):
+    """Groups edge, app, app_blue, app_green, db and monitor, and what the roles read."""
+
+    NAME = "dash.platform.stack"
+
+    def verify_file(self, path: str) -> bool:
+        """Only dash.yml is ours."""
+        return bool(super().verify_file(path)) and Path(path).name == "dash.yml"
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Fill the inventory."""
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        root = Path(path).absolute().parents[2]
+        try:
+            stack = Stack(root, str(self.get_option("stack")), os.environ.get("DASH_LAB") or "")
+        except StackError as error:
+            raise AnsibleParserError(str(error)) from None
+        outputs = read_outputs(stack)
+        for group in ("edge", "app", "app_blue", "app_green", "db", "monitor"):
+            self.inventory.add_group(group)
+        for name, value in _common(stack, outputs).items():
+            self.inventory.set_variable("all", name, value)
+        for host in outputs["hosts"]:
+            self._add(host)
+
+    def _add(self, host: dict[str, Any]) -> None:
+        name = host["name"]
+        self.inventory.add_host(name, group=host["role"])
+        if host["color"]:
+            self.inventory.add_host(name, group=f"app_{host['color']}")
+        for key, value in {
+            "ansible_host": host["address"],
+            "dash_role": host["role"],
+            "dash_color": host["color"],
+            "dash_address": host["address"],
+        }.items():
+            self.inventory.set_variable(name, key, value)
+
+
+def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
+    """Return what every host of the stack shares."""
+    directory = stack.directory
+    return {
+        "ansible_user": "ansible",
+        "ansible_become": True,
+        "ansible_ssh_private_key_file": str(directory / "ssh" / "id_ed25519"),
+        "ansible_ssh_common_args": (
+            f"-o UserKnownHostsFile={directory / 'known_hosts'} -o StrictHostKeyChecking=yes "
+            "-o HostKeyAlgorithms=ssh-ed25519"
+        ),
+        "dash_stack": stack.name,
+        "dash_root": str(stack.root),
+        "dash_state_dir": str(directory),
+        "dash_public_url": outputs["urls"]["https"],
+        "dash_preview_url": outputs["urls"]["preview"],
+        "dash_network": outputs["network"],
+        "dash_provider": outputs["provider"],
+        "dash_python": sys.executable,
+    }
