@@ -47,14 +47,26 @@ class Run:
                 step.note = f"all {len(preflight.NEEDS)} Debian packages are there"
 
     def tools(self) -> None:
-        """Find or get the Pulumi CLI and its language host."""
-        with self.steps.step("tools", "find the Pulumi CLI"):
-            self.session.programs()
+        """Find or get the Pulumi CLI and its language host.
+
+        Raises:
+            UserError: no source has them.
+        """
+        with self.steps.step("tools", "find the Pulumi CLI") as step:
+
+            def tell(line: str) -> None:
+                step.tell(line)
+                step.note = line
+                if not self.steps.console.is_terminal:
+                    self.steps.console.print(f"  {line}", markup=False, highlight=False)
+
+            pulumi.environment(self.session.names, tell)
+            step.note = step.note or "the Pulumi CLI is there"
 
     def hosts(self) -> str:
         """Make or mend the hosts: `pulumi up`. Returns what changed in a few words."""
         with self.steps.step("hosts", "pulumi up") as step:
-            step.note = pulumi.up(self.session.names)
+            step.note = pulumi.up(self.session.names, step.tell)
         return step.note
 
     def configure(self) -> str:

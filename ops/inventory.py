@@ -40,10 +40,21 @@ def hosts(session: Session) -> Hosts:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise UserError(f"the inventory of {session.stack} cannot be read: {lines[-1]}")
-    found: Hosts = json.loads(done.stdout).get("_meta", {}).get("hostvars", {})
+    found: Hosts = plain(json.loads(done.stdout).get("_meta", {}).get("hostvars", {}))
     if not found:
         raise UserError(f"{session.stack} has no hosts: type ./dash --stack {session.stack} up")
     return found
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON value
+    """Return a value without Ansible's marks of strings that are no templates."""
+    if isinstance(value, dict):
+        if value.keys() == {"__ansible_unsafe"}:
+            return value["__ansible_unsafe"]
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return value
 
 
 def pick(found: Hosts, name: str) -> dict[str, Any]:
@@ -59,10 +70,8 @@ def pick(found: Hosts, name: str) -> dict[str, Any]:
     raise UsageError(f"there is no host {name!r}: {known}")
 
 
-def ssh(session: Session, variables: dict[str, Any]) -> list[str]:
+def ssh(variables: dict[str, Any]) -> list[str]:
     """Return the ssh command that reaches a host, to which a remote command may be added."""
-    from ansible_collections.dash.platform.plugins.module_utils import controller  # noqa: PLC0415
+    from ansible_collections.dash.platform.plugins.module_utils import controller
 
-    words = controller.ssh_command(variables)
-    root = str(session.root)
-    return [word.replace("{{ dash_root }}", root) for word in words]
+    return controller.ssh_command(variables)

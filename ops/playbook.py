@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 MESSAGE = re.compile(r'"msg": "((?:[^"\\]|\\.)*)"')
 ERROR_LINE = re.compile(r"^\s*(fatal: |failed: |ERROR! |\[ERROR\]: |✗ )")
+MARK = re.compile(r"^(ERROR! |\[ERROR\]: )")
 UNREACHABLE = 4  # what ansible-playbook exits with
 
 
@@ -162,7 +163,7 @@ def error_line(lines: list[str]) -> str:
     spoken = marked or [line for line in clean if line.strip()][-1:]
     if not spoken:
         return ""
-    line = spoken[-1].strip()
+    line = MARK.sub("", spoken[-1].strip())
     if message := MESSAGE.search(line):
         text = json.loads(f'"{message[1]}"').strip().splitlines()
         return text[0] if text else line

@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT_LOGS = 60
+FILE_WIDTH = 160  # columns of a table that goes into a file or a pipe
+
+
+def console(file: TextIO) -> Console:
+    """Return a console on a stream; what is no terminal gets wide lines, not folded ones."""
+    return Console(file=file, width=None if file.isatty() else FILE_WIDTH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +38,8 @@ class Session:
     json: bool = False
     yes: bool = False
     root: Path = ROOT
-    out: Console = field(default_factory=Console)
-    err: Console = field(default_factory=lambda: Console(stderr=True))
+    out: Console = field(default_factory=lambda: console(sys.stdout))
+    err: Console = field(default_factory=lambda: console(sys.stderr))
 
     @property
     def names(self) -> Stack:
@@ -64,9 +70,16 @@ class Session:
         """Return the path of a new log for this run of the verb; the oldest ones go."""
         logs = self.state_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        for old in sorted(logs.iterdir())[:-KEPT_LOGS]:
+        for old in sorted(logs.glob("2*"))[:-KEPT_LOGS]:
             old.unlink(missing_ok=True)
         return logs / f"{time.strftime('%Y%m%dT%H%M%S')}-{verb}.log"
+
+    def scratch_log(self, verb: str) -> Path:
+        """Return the path of the one log of a verb that only looks, emptied."""
+        log = self.state_dir / "logs" / f"last-{verb}.log"
+        for file in (log, log.with_suffix(".events")):
+            file.unlink(missing_ok=True)
+        return log
 
     def confirm(self, what: str) -> None:
         """Ask before production is changed; other stacks are not asked about.
@@ -89,6 +102,8 @@ class Session:
         """Print the document with `--json`, else what a person reads."""
         if self.json:
             self.out.out(json.dumps(document, indent=2, sort_keys=True), highlight=False)
+        elif isinstance(human, str):
+            self.out.out(human, highlight=False)
         else:
             self.out.print(human)
 

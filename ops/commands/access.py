@@ -29,10 +29,10 @@ def shell(
     stack: options.Stack = None,
 ) -> None:
     """Open a shell on a host over ssh."""
-    from ops import inventory  # noqa: PLC0415
+    from ops import inventory
 
     session = options.session(ctx, stack)
-    argv = inventory.ssh(session, inventory.pick(inventory.hosts(session), host))
+    argv = inventory.ssh(inventory.pick(inventory.hosts(session), host))
     _become([*argv, *(["--", shlex.join(command)] if command else [])])
 
 
@@ -45,8 +45,8 @@ def logs(
     stack: options.Stack = None,
 ) -> int:
     """Show the service's and the edge's log lines."""
-    from ops import follow as follower  # noqa: PLC0415
-    from ops import inventory  # noqa: PLC0415
+    from ops import follow as follower
+    from ops import inventory
 
     session = options.session(ctx, stack)
     found = inventory.hosts(session)
@@ -58,7 +58,7 @@ def logs(
         }
     )
     commands = {
-        name: [*inventory.ssh(session, each), journal(str(each.get("dash_role")), lines, follow)]
+        name: [*inventory.ssh(each), journal(str(each.get("dash_role")), lines, follow)]
         for name, each in sorted(chosen.items())
     }
     return follower.follow(commands, session.out)
@@ -120,14 +120,16 @@ def _app(session: Session, argv: list[str]) -> int:
     The answer may hold a new key: it is read from a file that only this user can read, and the
     file is gone before anything is printed.
     """
-    from ops import playbook  # noqa: PLC0415
+    from ops import playbook
 
     if not set(argv) & set(LOOKS_ONLY):
         session.confirm(f"run {' '.join(argv[:2])} on")
     path = session.state_dir / "app.json"
     path.unlink(missing_ok=True)
     with session.err.status("asking the service"):
-        played = playbook.play(session, "app", {"dash_app_argv": argv})
+        played = playbook.play(
+            session, "app", {"dash_app_argv": argv}, log=session.scratch_log("app")
+        )
     if not path.exists():
         played.check()
         raise UserError(f"the service gave no answer: type ./dash status (all of it: {played.log})")

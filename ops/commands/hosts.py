@@ -42,7 +42,7 @@ def up(
     yes: options.Yes = False,
 ) -> None:
     """Bring everything up from nothing; again: repair, and change nothing when nothing is due."""
-    from ops import bootstrap  # noqa: PLC0415
+    from ops import bootstrap
 
     session = options.session(ctx, stack, json=json, yes=yes)
     session.confirm("bring up")
@@ -62,7 +62,7 @@ def provision(
     yes: options.Yes = False,
 ) -> None:
     """Make the hosts: `pulumi up`."""
-    from ops import bootstrap  # noqa: PLC0415
+    from ops import bootstrap
 
     session = options.session(ctx, stack, json=json, yes=yes)
     session.confirm("change the hosts of")
@@ -81,7 +81,7 @@ def configure(
     yes: options.Yes = False,
 ) -> None:
     """Configure the hosts with all roles: `ansible-playbook playbooks/site.yml`."""
-    from ops import bootstrap  # noqa: PLC0415
+    from ops import bootstrap
 
     session = options.session(ctx, stack, json=json, yes=yes)
     session.confirm("configure the hosts of")
@@ -100,7 +100,7 @@ def down(
     yes: options.Yes = False,
 ) -> None:
     """Remove the stack: hosts, network, state; caches stay."""
-    from ops import teardown  # noqa: PLC0415
+    from ops import teardown
 
     session = options.session(ctx, stack, json=json, yes=yes)
     session.confirm("remove")

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from ops.doctor import Check
     from ops.session import Session
 
-SHELL_VARIABLES = ("PATH", "PULUMI_", "ANSIBLE_", "DASH_", "CONTAINERS_CONF", "VIRTUAL_ENV")
+SHELL_VARIABLES = (
+    "PATH",
+    "PYTHONPATH",
+    "PULUMI_",
+    "ANSIBLE_",
+    "DASH_",
+    "CONTAINERS_CONF",
+    "VIRTUAL_ENV",
+)
 
 
 def doctor(ctx: typer.Context, *, stack: options.Stack = None, json: options.Json = False) -> int:
     """Tell what is missing or broken, each with the command that mends it."""
-    from ops import doctor as look  # noqa: PLC0415
+    from ops import doctor as look
 
     session = options.session(ctx, stack, json=json)
     checks = [look.python(), look.packages(), look.disk(session.state_dir)]
@@ -35,8 +43,8 @@ def doctor(ctx: typer.Context, *, stack: options.Stack = None, json: options.Jso
 
 def _stack(session: Session) -> list[Check]:
     """Look at the ports, podman and the hosts of the stack."""
-    from ops import doctor as look  # noqa: PLC0415
-    from ops.commands import access, report  # noqa: PLC0415
+    from ops import doctor as look
+    from ops.commands import access, report
 
     up = f"./dash --stack {session.stack} up"
     wanted = {name: session.names.port(name) for name in access.PUBLISHED}
@@ -81,6 +89,6 @@ def run_tests(
     every: Annotated[bool, typer.Option("--all", help="The long matrices too.")] = False,
 ) -> int:
     """Run the tests."""
-    from ops import testing  # noqa: PLC0415
+    from ops import testing
 
     return testing.main([*(suite or []), *(["--all"] if every else []), *ctx.args])

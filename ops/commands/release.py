@@ -174,7 +174,7 @@ def _operate(
     session: Session, name: str, extra: dict[str, Any], what: str, *, plan: bool = False
 ) -> int:
     """Play `name`, print its last line or document, return the exit code of `./dash`."""
-    from ops import playbook  # noqa: PLC0415
+    from ops import playbook
 
     if not plan:
         session.confirm(what)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def status(ctx: typer.Context, *, stack: options.Stack = None, json: options.Json = False) -> None:
     """Tell what runs where."""
-    from ops import view  # noqa: PLC0415
+    from ops import view
 
     session = options.session(ctx, stack, json=json)
     document = view.status(session.stack, ask(session)["facts"])
@@ -31,7 +31,7 @@ def history(
     json: options.Json = False,
 ) -> None:
     """Show the ledger: who released what, when, why, and how it went."""
-    from ops import view  # noqa: PLC0415
+    from ops import view
 
     session = options.session(ctx, stack, json=json)
     entries = list(reversed(ask(session)["ledger"]))[:limit]
@@ -48,7 +48,7 @@ def diff(
     json: options.Json = False,
 ) -> None:
     """Compare two released versions: code, configuration, migrations."""
-    from ops import view  # noqa: PLC0415
+    from ops import view
 
     session = options.session(ctx, stack, json=json)
     ledger = ask(session)["ledger"]
@@ -63,12 +63,12 @@ def ask(session: Session) -> dict[str, Any]:
     Raises:
         UserError: the stack is not up, or the play failed.
     """
-    from ops import playbook  # noqa: PLC0415
+    from ops import playbook
 
     path = session.state_dir / "status.json"
     path.unlink(missing_ok=True)
     with session.err.status("asking the hosts"):
-        played = playbook.play(session, "status")
+        played = playbook.play(session, "status", log=session.scratch_log("status"))
     if not path.exists():
         played.check()
         raise UserError(f"{session.stack} has no hosts: type ./dash --stack {session.stack} up")
