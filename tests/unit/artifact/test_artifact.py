@@ -214,8 +214,8 @@ def test_command_line_tells_in_words_or_json(
         "version",
     ]
     assert artifact.main(["verify", document["path"]]) == 0
-    words = ("whole:", document["version"], document["digest"], document["path"])
-    assert capsys.readouterr().out == " ".join(words) + "\n"
+    printed = ("whole:", document["version"], document["digest"], document["path"])
+    assert capsys.readouterr().out == " ".join(printed) + "\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,158 @@
+"""A real service to probe: an aiohttp server on a local port, over TLS when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import ipaddress
+import ssl
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+KEY = "dash_test_0123456789"
+
+
+@dataclass
+class Service:
+    """What the fake service does; tests change it while it runs."""
+
+    url: str = ""
+    color: str = "blue"
+    version: str = "1.0"
+    status: int = 200
+    delay: float = 0.0
+    key: str = KEY
+    echo: Callable[[bytes], bytes] = bytes
+    gate: asyncio.Event = field(default_factory=asyncio.Event)  # open: answers go out
+    break_off: str = ""  # "before" or "within" an answer
+    headers: list[str | None] = field(default_factory=list)  # X-Deploy-Token of each request
+    paths: Counter[str] = field(default_factory=Counter)
+    connections: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.paths[f"{request.method} {request.path}"] += 1
+        self.headers.append(request.headers.get("X-Deploy-Token"))
+        assert request.transport is not None
+        self.connections[request.transport.get_extra_info("peername")] += 1
+        await asyncio.sleep(self.delay)
+        await self.gate.wait()
+        headers = {
+            "X-Dash-Color": self.color, "X-Dash-Version": self.version, "X-Request-Id": "r-1",
+        }  # fmt: skip
+        if self.break_off:
+            return await self._break(request, headers)
+        body = await request.read()
+        allowed = request.headers.get("Authorization") == f"Bearer {self.key}"
+        if request.path.startswith("/v1/") and not allowed:
+            return web.json_response({}, status=401, headers=headers)
+        content = self.echo(body) if request.method == "POST" else b"{}"
+        return web.Response(body=content, status=self.status, headers=headers)
+
+    async def _break(self, request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
+        assert request.transport is not None
+        response = web.StreamResponse(headers=headers | {"Content-Length": "1000"})
+        if self.break_off == "within":
+            await response.prepare(request)
+            await response.write(b"x" * 500)
+        request.transport.abort()
+        return response
+
+
+type Serve = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """Return a context manager that runs the fake service: `serve(tls=context)`."""
+
+    @asynccontextmanager
+    async def running(tls: ssl.SSLContext | None = None) -> AsyncIterator[Service]:
+        service = Service()
+        service.gate.set()
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", service.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+        await site.start()
+        assert runner.addresses
+        service.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield service
+        finally:
+            await runner.cleanup()
+
+    return running
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "prober_key"
+    path.write_text(KEY + "\n")
+    return path
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority on disk, and a server's context from it."""
+
+    ca: Path
+    server: ssl.SSLContext
+
+
+def make_authority(folder: Path, name: str) -> Authority:
+    """Make a CA and a certificate of `name` and 127.0.0.1."""
+    folder.mkdir()
+    start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{name} CA")])
+
+    def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey, *, ca: bool) -> bytes:
+        names: list[x509.GeneralName] = [x509.DNSName(name)]
+        names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        usage = x509.KeyUsage(
+            digital_signature=True, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
+            key_encipherment=False, data_encipherment=False, key_agreement=False,
+            encipher_only=False, decipher_only=False,
+        )  # fmt: skip
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(start + dt.timedelta(days=2))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(usage, critical=True)
+            .sign(ca_key, hashes.SHA256())
+            .public_bytes(serialization.Encoding.PEM)
+        )
+
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    (folder / "ca.pem").write_bytes(certificate(issuer, ca_key.public_key(), ca=True))
+    (folder / "server.pem").write_bytes(
+        certificate(subject, key.public_key(), ca=False)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "server.pem")
+    return Authority(folder / "ca.pem", server)
