@@ -1,4 +1,4 @@
-"""For all tests: no setting of somebody's own stack reaches them, and nothing is left in the tree."""
+"""For all tests: no setting of somebody's own stack reaches them; nothing is left in the tree."""
 
 from __future__ import annotations
 

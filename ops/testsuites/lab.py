@@ -132,6 +132,7 @@ class Lab:
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     wrong: list[str] = field(default_factory=list)
     _pipe: int = -1
+    _reaper: subprocess.Popen[bytes] | None = None
 
     @property
     def name(self) -> str:
@@ -175,6 +176,8 @@ class Lab:
         if not self.wrong:
             os.write(self._pipe, DISARM)
         os.close(self._pipe)  # not disarmed: the reaper tries once more
+        if self._reaper is not None:
+            self._reaper.wait()
 
     def _down(self) -> None:
         self.place.say(f"taking the lab {self.name} down")
@@ -188,7 +191,7 @@ class Lab:
         log = self.place.directory / "logs" / "e2e-reaper.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as out:
-            subprocess.Popen(
+            self._reaper = subprocess.Popen(
                 [sys.executable, "-m", "ops.testsuites.lab", str(reading), self.name, self.run],
                 cwd=self.place.root,
                 env=dict(self.place.env),

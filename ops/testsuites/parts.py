@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x1b\x07]*(\x1b\\|\x07))|[\x00-\x1f\x7f]")
 SKIPPED = 77  # what a check exits with that could not be made; its last line says why
 NOTHING_COLLECTED = 5  # pytest's code when the marker expression leaves no test
 
@@ -118,7 +120,7 @@ def run(part: Part, place: Place, budget: float) -> Outcome:
         budget=budget,
     )
     seconds = time.monotonic() - started
-    last = next((line for line in reversed(done.lines) if line.strip()), "").strip()
+    last = next((x for x in map(plain, reversed(done.lines)) if x), "")
     reason = _reason(done, budget, last)
     if part.reports:
         reason = _complete(part, report, done.code, reason, seconds)
@@ -137,6 +139,11 @@ def run(part: Part, place: Place, budget: float) -> Outcome:
         reason=reason,
         interrupted=done.interrupted,
     )
+
+
+def plain(line: str) -> str:
+    """Return a line without colours and control characters, which no report may hold."""
+    return ESCAPE.sub("", line).strip()
 
 
 def fail(part: Part, place: Place, reason: str) -> Outcome:

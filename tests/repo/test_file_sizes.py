@@ -55,9 +55,7 @@ def tasks(path: Path) -> int:
         if not isinstance(entries, list):
             return 0
         inner = ("block", "rescue", "always")
-        return sum(
-            sum(count(e.get(k)) for k in inner) or 1 for e in entries if isinstance(e, dict)
-        )
+        return sum(sum(count(e.get(k)) for k in inner) or 1 for e in entries if isinstance(e, dict))
 
     return count(yaml.safe_load(tree.text(path)))
 

@@ -56,9 +56,7 @@ def crossings(path: Path, source: ast.Module) -> list[str]:
 
 @pytest.mark.parametrize("package", sorted(ALLOWED))
 def test_a_package_imports_only_what_the_table_allows(package: str) -> None:
-    wrong = [
-        line for p in tree.files(f"{package}/**.py") for line in crossings(p, tree.syntax(p))
-    ]
+    wrong = [line for p in tree.files(f"{package}/**.py") for line in crossings(p, tree.syntax(p))]
     assert not wrong, "\n".join(wrong)
 
 
