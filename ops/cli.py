@@ -17,7 +17,7 @@ from ansible_collections.dash.platform.plugins.module_utils.stack import STACKS
 from ops import variables
 from ops.commands import access, hosts, machine, options, release, report
 from ops.console import ExitCode, UserError
-from ops.session import ROOT
+from ops import session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def _usage(error: TyperException) -> str:
 def _unexpected(error: Exception) -> str:
     """Keep the traceback in a file and return a line that names it."""
     stack = os.environ.get("DASH_STACK", "")
-    logs: Path = ROOT / ".dash" / (stack if stack in STACKS else "lab") / "logs"
+    logs: Path = session.ROOT / ".dash" / (stack if stack in STACKS else "lab") / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{time.strftime('%Y%m%dT%H%M%S')}-error.log"
     log.write_text("".join(traceback.format_exception(error)), "utf-8")

@@ -100,7 +100,7 @@ def _sudo(command: str) -> list[str]:
     if os.geteuid() == 0:
         return []
     if not shutil.which("sudo"):
-        raise UserError(f"root is needed and there is no sudo: as root, type {command}")
+        raise UserError(f"root is needed and there is no sudo: as root, type {command.removeprefix('sudo ')}")
     if subprocess.run(["sudo", "-v"], check=False).returncode:
         raise UserError(f"sudo said no: as root, type {command.removeprefix('sudo ')}")
     return ["sudo", "-n"]

@@ -37,7 +37,7 @@ class Session:
     environ: Mapping[str, str]
     json: bool = False
     yes: bool = False
-    root: Path = ROOT
+    root: Path = field(default_factory=lambda: ROOT)
     out: Console = field(default_factory=lambda: console(sys.stdout))
     err: Console = field(default_factory=lambda: console(sys.stderr))
 

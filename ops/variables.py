@@ -51,5 +51,6 @@ def stack_name(value: str, source: str = "--stack") -> str:
 
 
 def _nearest(value: str, names: tuple[str, ...]) -> str:
-    near = get_close_matches(value, names, n=1, cutoff=0.6)
+    begun = [name for name in names if value and name.startswith(value)]
+    near = begun or get_close_matches(value, names, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"

@@ -178,7 +178,7 @@ def _operate(
 
     if not plan:
         session.confirm(what)
-    wanted = {key: value for key, value in extra.items() if value not in (None, "", False)}
+    wanted = {key: value for key, value in extra.items() if value is not False and value not in (None, "")}
     outcome = playbook.operate(session, name, wanted)
     if session.json:
         failed = {

@@ -1,0 +1,216 @@
+"""Every fault of machine or stack is named with what mends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ops import doctor, preflight
+from ops.doctor import Level
+from tests.unit.ops.test_view import facts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.ops.conftest import Checkout
+
+
+def test_missing_packages_come_with_the_command_that_installs_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preflight, "missing", lambda: ["podman", "runc"])
+    monkeypatch.setattr(preflight.os, "geteuid", lambda: 1000)
+    check = doctor.packages()
+
+    assert check.level is Level.BROKEN
+    assert check.seen == "missing: podman runc"
+    assert check.mend == "sudo apt-get install -y --no-install-recommends podman runc"
+
+
+def test_all_packages_there_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "missing", list)
+
+    assert doctor.packages().level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("gib", "level"), [(1, Level.BROKEN), (2.9, Level.BROKEN), (5, Level.WARN), (50, Level.OK)]
+)
+def test_the_disk_is_judged_by_what_a_lab_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gib: float, level: Level
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=gib * doctor.GIB))
+    check = doctor.disk(tmp_path / "not" / "there" / "yet")
+
+    assert (check.level, bool(check.mend)) == (level, level is not Level.OK)
+    assert str(tmp_path) in check.seen
+
+
+@pytest.mark.parametrize(
+    ("kib", "level"), [(500_000, Level.BROKEN), (1_000_000, Level.WARN), (9_000_000, Level.OK)]
+)
+def test_memory_is_judged_by_what_a_lab_needs(kib: int, level: Level) -> None:
+    assert doctor.memory(f"MemTotal: 1 kB\nMemAvailable:   {kib} kB\n").level is level
+
+
+def test_memory_that_cannot_be_read_is_not_called_fine() -> None:
+    assert doctor.memory("").level is Level.BROKEN
+
+
+def test_a_clock_behind_the_newest_commit_is_broken(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = int(time.time()) + 3600
+    monkeypatch.setattr(
+        doctor.subprocess, "run",
+        lambda *_, **__: SimpleNamespace(returncode=0, stdout=f"{newest}\n"),
+    )  # fmt: skip
+
+    assert doctor.clock(checkout.root).level is Level.BROKEN
+
+
+@pytest.mark.parametrize(("kept", "level"), [("no", Level.WARN), ("yes", Level.OK), ("", Level.OK)])
+def test_a_clock_that_nobody_keeps_is_a_warning(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, kept: str, level: Level
+) -> None:
+    monkeypatch.setattr(doctor, "_output", lambda _: kept)
+
+    assert doctor.clock(checkout.root).level is level
+
+
+@pytest.fixture(name="taken")
+def _taken() -> Any:  # noqa: ANN401 -- a generator of a port
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def test_a_taken_port_names_its_holder(taken: int) -> None:
+    (check,) = doctor.ports({"https": taken}, ours=False)
+
+    assert check.level is Level.BROKEN
+    assert check.seen.startswith(f"{taken} (https) is held by py")
+    assert "(pid " in check.seen
+    assert "DASH_LAB=<name>" in check.mend
+
+
+def test_a_holder_that_cannot_be_seen_is_still_told(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_output", lambda _: "")
+
+    assert "held by another program" in doctor.ports({"https": taken}, ours=False)[0].seen
+
+
+def test_a_port_in_use_by_the_stack_itself_is_fine(taken: int) -> None:
+    (check,) = doctor.ports({"https": taken}, ours=True)
+
+    assert (check.level, check.seen) == (Level.OK, f"{taken} held by this stack")
+
+
+def test_free_ports_are_one_line(taken: int) -> None:
+    """The port is free again once the server is gone."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+
+    assert free != taken
+    assert doctor.ports({"https": free, "http": free}, ours=False)[0].level is Level.OK
+
+
+def test_a_program_that_is_not_there_says_nothing() -> None:
+    assert doctor._output(["/no/such/program"]) == ""
+
+
+def test_a_sound_stack_has_a_line_for_each_host() -> None:
+    checks = doctor.hosts(facts())
+
+    assert [check.level for check in checks] == [Level.OK] * 4
+
+
+@pytest.mark.parametrize(
+    ("host", "fact", "level", "seen", "mend"),
+    [
+        ("db-1", {"unreachable": True}, Level.BROKEN, "does not answer over ssh", "./dash up"),
+        ("edge-1", {"haproxy_active": False}, Level.BROKEN, "haproxy does not run",
+         "./dash configure"),
+        ("edge-1", {"certificate_days": 0}, Level.BROKEN, "the certificate ends in 0 days",
+         "./dash configure"),
+        ("edge-1", {"certificate_days": 9}, Level.WARN, "the certificate ends in 9 days",
+         "./dash configure"),
+        ("db-1", {"reachable": False, "why": "refused"}, Level.BROKEN,
+         "database and ledger do not answer: refused", "./dash up"),
+        ("app-blue-1", {"unit": "failed", "ready": False}, Level.BROKEN,
+         "dash-app is failed, not ready", "./dash logs app-blue-1"),
+        ("app-green-1", {"unit": "inactive", "ready": False}, Level.WARN,
+         "dash-app is inactive, not ready", "./dash logs app-green-1"),
+        ("app-blue-1", {"disk_free_mib": 100}, Level.BROKEN, "100 MiB of disk left",
+         "./dash shell app-blue-1"),
+        ("app-blue-1", {"disk_free_mib": 900}, Level.WARN, "900 MiB of disk left",
+         "./dash shell app-blue-1"),
+    ],
+)  # fmt: skip
+def test_each_fault_of_a_host_is_named_with_its_cure(
+    host: str, fact: dict[str, Any], level: Level, seen: str, mend: str
+) -> None:
+    stack = facts()
+    stack[host] |= fact
+    (check,) = [check for check in doctor.hosts(stack) if check.name == host]
+
+    assert (check.level, check.seen, check.mend) == (level, seen, mend)
+
+
+def test_an_empty_colour_is_no_fault() -> None:
+    stack = facts()
+    stack["app-green-1"] |= {"current": None, "unit": "inactive", "ready": False}
+
+    assert {check.level for check in doctor.hosts(stack)} == {Level.OK}
+
+
+@pytest.fixture(name="sound")
+def _sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "missing", list)
+    monkeypatch.setattr(doctor, "_is_free", lambda _: True)
+    monkeypatch.setattr(doctor, "disk", lambda _: doctor.Check("disk", Level.OK, "much"))
+    monkeypatch.setattr(doctor, "memory", lambda _: doctor.Check("memory", Level.OK, "much"))
+
+
+@pytest.mark.usefixtures("sound")
+def test_a_machine_without_a_stack_is_no_fault(checkout: Checkout) -> None:
+    code, out, _ = checkout.dash("doctor", "--json")
+    document = json.loads(out)
+
+    assert (code, document["broken"]) == (0, False)
+    assert document["checks"][-1] == {
+        "name": "stack", "level": "note", "seen": "not up", "mend": "./dash --stack lab up"
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("sound")
+def test_a_broken_host_makes_doctor_end_with_1(checkout: Checkout) -> None:
+    (checkout.state / "pulumi").mkdir(parents=True)
+    stack = facts()
+    stack["edge-1"]["haproxy_active"] = False
+    checkout.writes("status.json", {"facts": stack, "ledger": []})
+    code, out, _ = checkout.dash("doctor")
+
+    assert code == 1
+    assert "haproxy does not run" in out
+    assert "./dash configure" in out
+
+
+@pytest.mark.usefixtures("sound")
+def test_a_stack_that_cannot_be_asked_is_broken(checkout: Checkout) -> None:
+    (checkout.state / "pulumi").mkdir(parents=True)
+    checkout.ansible("echo 'ERROR! no hosts'; exit 1")
+    code, out, _ = checkout.dash("doctor")
+
+    assert code == 1
+    assert "no hosts" in out
