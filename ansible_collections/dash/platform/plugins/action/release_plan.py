@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.dash.platform.plugins.module_utils import controller, plan
+from ansible_collections.dash.platform.plugins.module_utils import controller, plan, standing
 
 STALE = 45.0  # seconds that facts may be old when they are read here
 PLANNERS = {
@@ -22,13 +22,13 @@ PLANNERS = {
 }
 
 
-def gather(task_vars: dict[str, Any], register: str) -> tuple[plan.Facts, list[plan.Entry]]:
+def gather(task_vars: dict[str, Any], register: str) -> tuple[standing.Facts, list[standing.Entry]]:
     """Collect what `release_facts` registered on every host of the play, and the merged ledger.
 
     A host that could not be reached has no such variable: it is reported as unreachable.
     """
-    facts: plan.Facts = {}
-    entries: dict[str, plan.Entry] = {}
+    facts: standing.Facts = {}
+    entries: dict[str, standing.Entry] = {}
     for host in task_vars["ansible_play_hosts_all"]:
         host_vars = task_vars["hostvars"][host]
         got = host_vars.get(register)
@@ -43,7 +43,7 @@ def gather(task_vars: dict[str, Any], register: str) -> tuple[plan.Facts, list[p
     return facts, sorted(entries.values(), key=lambda e: (e["fence"], e["at"]))
 
 
-def dead_lease(facts: plan.Facts) -> str:
+def dead_lease(facts: standing.Facts) -> str:
     """Return the id of the lease whose holder ran on this machine and is gone, or ""."""
     leases = [f["lease"] for f in facts.values() if f.get("lease")]
     return next((x["id"] for x in leases if controller.is_dead(x["holder"])), "")
@@ -75,8 +75,8 @@ class ActionModule(ActionBase):
         )
         facts, ledger = gather(task_vars or {}, str(args["facts"]))
         try:
-            made = PLANNERS[request.kind](request, facts, ledger, controller.parse_time)
-        except plan.Refusal as refusal:
+            made = PLANNERS[request.kind](request, facts, ledger)
+        except standing.Refusal as refusal:
             raise AnsibleActionFail(str(refusal)) from None
         return {
             **result,

@@ -11,12 +11,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.dash.platform.plugins.action import release_plan
-from ansible_collections.dash.platform.plugins.module_utils import controller, plan
+from ansible_collections.dash.platform.plugins.module_utils import controller, standing
 
 NOWHERE = "nowhere"  # a colour that no host has
 
 
-def interrupted(facts: plan.Facts) -> dict[str, Any] | None:
+def interrupted(facts: standing.Facts) -> dict[str, Any] | None:
     """Return the operation that some edge still has open, furthest state first, or None."""
     order = ["begun", "paused", "reverted", "switched", "confirmed"]
     found = [f["operation"] for f in facts.values() if f.get("operation")]
@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
             msg = (f"the deploy of {operation['version']} waits for an answer. "
                    "Next: ./dash promote or ./dash abort")
             raise AnsibleActionFail(msg)
-        fence = plan.highest_fence(facts, ledger) + 1
+        fence = standing.highest_fence(facts, ledger) + 1
         made = settle(operation, fence, time.time())
         Display().display(made["line"])
         return {

@@ -115,7 +115,6 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
     directory = stack.directory
     return {
         "ansible_user": "ansible",
-        "ansible_become": True,
         "ansible_ssh_private_key_file": str(directory / "ssh" / "id_ed25519"),
         "ansible_ssh_common_args": (
             f"-o UserKnownHostsFile={directory / 'known_hosts'} -o StrictHostKeyChecking=yes "

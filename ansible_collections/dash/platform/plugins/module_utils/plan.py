@@ -1,7 +1,8 @@
 """What a release operation will do, decided from facts alone: no host is touched here.
 
-The controller gathers the facts of all hosts (`dash.platform.release_facts`), the ledger and
-the operator's request; `deploy`, `rollback` and `switch` answer with a plan or a refusal.
+The controller gathers the facts of all hosts (`standing`), the ledger (`history`) and the
+operator's request; `deploy`, `rollback`, `switch`, `promote` and `contract` answer with a plan or
+a refusal.
 """
 
 from __future__ import annotations
@@ -9,33 +10,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-Facts = dict[str, dict[str, Any]]
-Entry = dict[str, Any]
-
-COLORS = ("blue", "green")
-MIN_DISK_MIB = 512  # an unpacked release takes about 150 MiB; three of them and room for logs
-MAX_CLOCK_SKEW = 5.0  # seconds; leases count in tens of seconds
-MIN_CERT_DAYS = 1
-
-
-class Refusal(Exception):
-    """The operation may not start. `str()` is one line that says why and what to type next."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """A release as it stands on a colour or in the ledger."""
-
-    version: str
-    digest: str
-    config_hash: str
-
-    def same_as(self, other: Release | None) -> bool:
-        """Tell whether code and configuration are those of `other`."""
-        return other is not None and (self.digest, self.config_hash) == (
-            other.digest,
-            other.config_hash,
-        )
+from ansible_collections.dash.platform.plugins.module_utils import history, returning, standing
+from ansible_collections.dash.platform.plugins.module_utils.standing import (
+    COLORS,
+    Entry,
+    Facts,
+    Refusal,
+    Release,
+    refuse,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +40,12 @@ class Request:
 
 @dataclass(kw_only=True)
 class Plan:
-    """Which steps run, on which colour. Every flag stands for one step or a part of it."""
+    """Which steps run, on which colour. Every flag stands for one step or a part of it.
+
+    `runner` is the host that runs the target's own command line, `asker` one where a release runs
+    already (to ask before anything is staged). `down` are the schema steps to undo, down to and
+    without `down_to`.
+    """
 
     kind: str
     noop: str = ""
@@ -74,9 +62,11 @@ class Plan:
     warm: bool = False
     migrate: bool = False
     down: list[str] = field(default_factory=list)
+    down_to: str = ""
     schema_left: str = ""
     quarantine: list[str] = field(default_factory=list)
     runner: str = ""
+    asker: str = ""
     restore: dict[str, str] | None = None
     keep: list[str] = field(default_factory=list)
 
@@ -85,355 +75,276 @@ class Plan:
         return asdict(self)
 
 
-def _by_role(facts: Facts, role: str) -> Facts:
-    return {host: f for host, f in sorted(facts.items()) if f.get("role") == role}
-
-
-def colour_hosts(facts: Facts, color: str) -> list[str]:
-    """Return the names of the app hosts of a colour, sorted."""
-    return [h for h, f in _by_role(facts, "app").items() if f.get("color") == color]
-
-
-def other(color: str) -> str:
-    """Return the colour that is not `color`; nothing is active yet → blue comes first."""
-    return "green" if color == "blue" else "blue"
-
-
-def active_color(facts: Facts) -> str:
-    """Return the colour that serves, or "none". Raises Refusal when the edges disagree."""
-    seen = {h: f.get("active", "none") for h, f in _by_role(facts, "edge").items()}
-    if len(set(seen.values())) > 1:
-        said = ", ".join(f"{h} says {c}" for h, c in seen.items())
-        msg = f"the edges disagree about the active colour ({said}): ./dash switch COLOUR settles it"
-        raise Refusal(msg)
-    return next(iter(seen.values()), "none")
-
-
-def release_on(facts: Facts, color: str) -> Release | None:
-    """Return the release that all hosts of a colour have as current, or None."""
-    current = [facts[h].get("current") for h in colour_hosts(facts, color)]
-    found = {
-        Release(version=c["version"], digest=c["digest"], config_hash=c["config_hash"])
-        for c in current
-        if c
-    }
-    return found.pop() if len(found) == 1 and all(current) else None
-
-
-def is_serving(facts: Facts, color: str) -> bool:
-    """Tell whether every host of a colour runs its release and is ready."""
-    hosts = colour_hosts(facts, color)
-    return bool(hosts) and all(
-        facts[h].get("unit") == "active" and facts[h].get("ready") for h in hosts
-    )
-
-
-def highest_fence(facts: Facts, ledger: list[Entry]) -> int:
-    """Return the highest fencing number seen by any host or ledger entry (0 when none)."""
-    return max([0, *(int(f.get("fence") or 0) for f in facts.values())]
-               + [int(e.get("fence") or 0) for e in ledger])
-
-
-def quarantined(ledger: list[Entry]) -> set[str]:
-    """Return the digests under quarantine: rolled back, and not forced back since."""
-    out: set[str] = set()
-    for entry in ledger:
-        if entry["kind"] == "deploy" and entry["outcome"] == "done":
-            out.discard(entry["digest"])
-        out.update(entry.get("quarantine") or [])
-    return out
-
-
-def _served(ledger: list[Entry]) -> list[Entry]:
-    """Entries whose release went into service and stayed, oldest first."""
-    return [e for e in ledger if e["outcome"] == "done" and e["kind"] in
-            ("deploy", "rollback", "switch")]
-
-
-def _preflight(facts: Facts, now: float, *, needs_database: bool) -> list[str]:
-    """Return a reason for every no."""
-    why = []
-    for host, f in sorted(facts.items()):
-        if f.get("unreachable"):
-            if f.get("role") != "db" or needs_database:
-                why.append(f"{host} does not answer over ssh")
-            continue
-        if f.get("disk_free_mib", MIN_DISK_MIB) < MIN_DISK_MIB:
-            why.append(f"{host} has {f['disk_free_mib']} MiB of disk left, {MIN_DISK_MIB} are needed")
-        if abs(f.get("clock_skew", 0.0)) > MAX_CLOCK_SKEW:
-            why.append(f"the clock of {host} is {f['clock_skew']:+.0f} s off")
-        if f.get("role") == "edge":
-            if not f.get("haproxy_active"):
-                why.append(f"haproxy does not run on {host}")
-            if f.get("certificate_days", MIN_CERT_DAYS) < MIN_CERT_DAYS:
-                why.append(f"the certificate of {host} has expired or ends today: ./dash configure")
-        if f.get("role") == "db" and needs_database and not f.get("reachable"):
-            why.append(f"the database on {host} does not answer ({f.get('why', 'no reason given')})")
-    return why
-
-
-def _no_edges(facts: Facts) -> list[str]:
-    roles = {f.get("role") for f in facts.values()}
-    return [f"the inventory has no host of group {r}" for r in ("edge", "app", "db")
-            if r not in roles]
-
-
-def _refuse(reasons: list[str], what: str, cure: str = "./dash doctor") -> None:
-    if reasons:
-        msg = f"{what} is refused, nothing was changed: {'; '.join(reasons)}. Next: {cure}"
-        raise Refusal(msg)
-
-
-def _known_ids(schema: dict[str, list[str]]) -> list[str]:
-    return sorted(i for ids in schema.values() for i in ids)
-
-
 def _previous(release: Release | None, color: str) -> dict[str, str] | None:
-    return {**asdict(release), "color": color} if release else None
+    return release.on(color) if release else None
+
+
+def _next(facts: Facts, ledger: list[Entry], request: Request) -> dict[str, Any]:
+    """Return what every plan has: the next fencing number, the versions to keep."""
+    return {
+        "fence": standing.highest_fence(facts, ledger) + 1,
+        "keep": history.keep(ledger, request.now, request.window_hours),
+    }
 
 
 def _check_identity(request: Request, facts: Facts, ledger: list[Entry]) -> None:
     """A version names one digest for ever; a quarantined digest needs force."""
-    known = {e["version"]: e["digest"] for e in ledger if e.get("version")}
+    known = history.known_digests(ledger)
     for f in facts.values():
         known.update({r["version"]: r["digest"] for r in f.get("releases") or [] if r["digest"]})
     held = known.get(request.version)
     if held and held != request.digest:
-        msg = (f"version {request.version} is known with digest {held[:12]}, this artifact has "
-               f"{request.digest[:12]}: a version names one digest for ever. Next: change "
-               "__version__ in app/__init__.py, or commit")
-        raise Refusal(msg)
-    if request.digest in quarantined(ledger) and not request.force:
-        msg = (f"version {request.version} was rolled back and is quarantined. "
-               "Next: deploy another version, or ./dash deploy --force")
-        raise Refusal(msg)
+        raise Refusal(
+            f"version {request.version} is known with digest {held[:12]}, this artifact has "
+            f"{request.digest[:12]}: a version names one digest for ever. Next: change "
+            "__version__ in app/__init__.py, or commit"
+        )
+    if request.digest in history.quarantined(ledger) and not request.force:
+        raise Refusal(
+            f"version {request.version} was rolled back and is quarantined. "
+            "Next: deploy another version, or ./dash deploy --force"
+        )
 
 
-def _keep(ledger: list[Entry], now: float, window_hours: float, parse: Any) -> list[str]:
-    """Versions that the hosts must keep: all that served within the window."""
-    since = now - window_hours * 3600
-    served = _served(ledger)
-    recent = [e["version"] for e in served if parse(e["at"]) >= since]
-    return sorted({*recent, *(e["version"] for e in served[-3:])})
-
-
-def deploy(request: Request, facts: Facts, ledger: list[Entry], parse: Any) -> Plan:
+def deploy(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
     """Plan a deploy.
 
     Args:
         request: kind "deploy" with version, digest, schema, config and config_hash.
         facts: by host name, as `release_facts` reports them plus `clock_skew` (seconds).
         ledger: entries of edges and database merged, oldest first.
-        parse: turns an RFC 3339 time into seconds since the epoch.
 
     Raises:
         Refusal: with a reason for every no.
     """
-    _refuse(_no_edges(facts), "deploy", "./dash up")
-    _refuse(_preflight(facts, request.now, needs_database=True), "deploy")
+    refuse(standing.missing_groups(facts), "deploy", "./dash up")
+    refuse(standing.objections(facts, facts), "deploy")
     _check_identity(request, facts, ledger)
-    from_color = active_color(facts)
-    active = release_on(facts, from_color)
-    wanted = Release(version=request.version, digest=request.digest,
-                     config_hash=request.config_hash)
-    to_color = other(from_color)
-    hosts = colour_hosts(facts, to_color)
-    _refuse([] if hosts else [f"colour {to_color} has no host"], "deploy", "./dash provision")
+    from_color = standing.active_color(facts)
+    active = standing.release_on(facts, from_color)
+    to_color = standing.other(from_color)
+    hosts = standing.colour_hosts(facts, to_color)
+    refuse([] if hosts else [f"colour {to_color} has no host"], "deploy", "./dash provision")
+    wanted = Release(
+        version=request.version, digest=request.digest, config_hash=request.config_hash
+    )
     noop = ""
-    if wanted.same_as(active) and is_serving(facts, from_color):
+    if wanted.same_as(active) and standing.is_serving(facts, from_color):
         noop = f"{request.version} ({request.digest[:12]}) is active already, nothing to do"
     return Plan(
-        kind="deploy", noop=noop, from_color=from_color, to_color=to_color,
-        version=request.version, digest=request.digest, git_sha=request.git_sha,
-        config=request.config, config_hash=request.config_hash,
-        known=_known_ids(request.schema), previous=_previous(active, from_color),
-        fence=highest_fence(facts, ledger) + 1, migrate=True, runner=hosts[0],
-        restore=_previous(release_on(facts, to_color), to_color),
-        keep=_keep(ledger, request.now, request.window_hours, parse),
+        kind="deploy",
+        noop=noop,
+        from_color=from_color,
+        to_color=to_color,
+        version=request.version,
+        digest=request.digest,
+        git_sha=request.git_sha,
+        config=request.config,
+        config_hash=request.config_hash,
+        known=sorted(i for ids in request.schema.values() for i in ids),
+        previous=_previous(active, from_color),
+        migrate=True,
+        runner=hosts[0],
+        restore=_previous(standing.release_on(facts, to_color), to_color),
+        **_next(facts, ledger, request),
     )
 
 
-def _target(request: Request, active: Release | None, ledger: list[Entry]) -> Entry:
-    """Choose the ledger entry that a rollback returns to."""
-    served, bad = _served(ledger), quarantined(ledger)
-    if request.version:
-        found = [e for e in served if e["version"] == request.version]
-        if not found:
-            known = ", ".join(sorted({e["version"] for e in served})) or "none"
-            msg = (f"version {request.version} never served here (known: {known}). "
-                   "Next: ./dash history")
-            raise Refusal(msg)
-        if found[-1]["digest"] in bad and not request.force:
-            msg = (f"version {request.version} was rolled back and is quarantined. "
-                   "Next: ./dash rollback --to-version ANOTHER, or --force")
-            raise Refusal(msg)
-        return found[-1]
-    here = (active.digest, active.config_hash) if active else None
-    found = [e for e in served if (e["digest"], e["config_hash"]) != here
-             and e["digest"] not in bad]
-    if not found:
-        left = "the others are quarantined" if len({e["digest"] for e in served}) > 1 else (
-            "no other release has served here")
-        msg = f"there is nothing to return to: {left}. Next: ./dash deploy"
-        raise Refusal(msg)
-    return found[-1]
+def _asker(facts: Facts, colors: tuple[str, ...], fallback: str) -> str:
+    """Return a host that answers and has a release, of the first colour that has one."""
+    for color in colors:
+        for host in standing.colour_hosts(facts, color):
+            if facts[host].get("current"):
+                return host
+    return fallback
 
 
-def _schema_steps(facts: Facts, target: Entry) -> tuple[list[str], str]:
-    """Return (expand steps whose down may run, why the schema is left alone).
+def _sides(facts: Facts, what: str) -> tuple[str, str]:
+    """Return the active and the other colour, when edges and the other colour's hosts are well.
 
-    Raises Refusal past an irreversible or contract step the target does not know.
+    Nothing is asked of the colour that is left: its trouble may be why it is left.
     """
-    db = next((f for f in _by_role(facts, "db").values() if f.get("reachable")), None)
-    if db is None:
-        return [], "the database does not answer: the schema stays as it is"
-    known = set(target.get("known") or [])
-    later = [m for m in db.get("migrations") or [] if m["id"] not in known]
-    wall = [m for m in later if m["class"] != "expand"]
-    if wall:
-        m = wall[-1]
-        msg = (f"migration {m['id']} is {m['class']} and was applied after version "
-               f"{target['version']}: it cannot run on this schema. Ways forward: freeze (deploy "
-               "nothing, keep serving), roll forward with a fix (./dash deploy), or restore a "
-               "backup taken before it")
-        raise Refusal(msg)
-    return [m["id"] for m in later], ""
+    refuse(standing.missing_groups(facts), what, "./dash up")
+    refuse(standing.objections(facts, standing.of_role(facts, "edge")), what)
+    from_color = standing.active_color(facts)
+    to_color = standing.other(from_color)
+    hosts = standing.colour_hosts(facts, to_color)
+    refuse([] if hosts else [f"colour {to_color} has no host"], what, "./dash provision")
+    refuse(standing.objections(facts, hosts), what)
+    return from_color, to_color
 
 
-def rollback(request: Request, facts: Facts, ledger: list[Entry], parse: Any) -> Plan:
+def rollback(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
     """Plan a rollback to `request.version`, or to the newest release fit to return to.
 
     Takes the same as `deploy`. The target runs warm on the other colour → a switch; otherwise
     its kept artifact is staged with the configuration that it had. Raises Refusal.
     """
-    _refuse(_no_edges(facts), "rollback", "./dash up")
-    _refuse(_preflight(facts, request.now, needs_database=False), "rollback")
-    from_color = active_color(facts)
-    active = release_on(facts, from_color)
-    target = _target(request, active, ledger)
-    wanted = Release(version=target["version"], digest=target["digest"],
-                     config_hash=target["config_hash"])
-    down, left = _schema_steps(facts, target)
-    to_color = other(from_color)
-    there = release_on(facts, to_color)
-    warm = wanted.same_as(there) and is_serving(facts, to_color)
-    hosts = colour_hosts(facts, to_color)
-    noop = f"{wanted.version} is active already, nothing to do" if wanted.same_as(active) else ""
+    from_color, to_color = _sides(facts, "rollback")
+    active = standing.release_on(facts, from_color) or history.last_on(ledger, from_color)
+    target = returning.target(request.version, active, ledger, force=request.force)
+    wanted = Release.of(target)
+    hosts = standing.colour_hosts(facts, to_color)
+    if wanted.same_as(active):
+        noop, work = f"{wanted.version} is active already, nothing to do", returning.SchemaWork()
+    else:
+        noop, work = "", returning.schema_work(facts, target)
+    there = standing.release_on(facts, to_color)
+    warm = wanted.same_as(there) and standing.is_serving(facts, to_color)
     if not warm and not noop:
-        _refuse([f"{h} no longer keeps version {wanted.version}" for h in hosts
-                 if wanted.digest[:12] not in " ".join(facts[h].get("artifacts") or [])],
-                "rollback", "./dash deploy of that commit")
-    same_code = active is not None and active.digest == wanted.digest
+        returning.check_kept(wanted, facts, hosts)
     return Plan(
-        kind="rollback", noop=noop, from_color=from_color, to_color=to_color,
-        version=wanted.version, digest=wanted.digest, git_sha=target.get("git_sha", ""),
-        config=target["config"], config_hash=wanted.config_hash,
-        known=list(target.get("known") or []), previous=_previous(active, from_color),
-        fence=highest_fence(facts, ledger) + 1, warm=warm, down=down, schema_left=left,
-        quarantine=[active.digest] if active and not same_code else [],
-        runner=hosts[0] if hosts else "",
+        kind="rollback",
+        noop=noop,
+        from_color=from_color,
+        to_color=to_color,
+        version=wanted.version,
+        digest=wanted.digest,
+        git_sha=target.get("git_sha", ""),
+        config=target["config"],
+        config_hash=wanted.config_hash,
+        known=list(target.get("known") or []),
+        previous=_previous(active, from_color),
+        warm=warm,
+        migrate=work.up and not warm,
+        down=work.down,
+        down_to=work.down_to,
+        schema_left=work.left,
+        quarantine=[active.digest] if active and active.digest != wanted.digest else [],
+        runner=hosts[0],
+        asker=_asker(facts, (from_color, to_color), hosts[0]),
         restore=None if warm else _previous(there, to_color),
-        keep=_keep(ledger, request.now, request.window_hours, parse),
+        **_next(facts, ledger, request),
     )
 
 
-def switch(request: Request, facts: Facts, ledger: list[Entry], parse: Any) -> Plan:
+def _wanted_colors(request: Request, facts: Facts) -> tuple[str, str]:
+    """Return from where to where a switch goes; naming the colour settles edges that disagree."""
+    if not request.to_color:
+        from_color = standing.active_color(facts)
+        return from_color, standing.other(from_color)
+    if request.to_color not in COLORS:
+        raise Refusal(
+            f"there is no colour {request.to_color!r}. Next: ./dash switch blue or "
+            "./dash switch green"
+        )
+    seen = set(standing.seen_active(facts).values())
+    return (seen.pop() if len(seen) == 1 else standing.other(request.to_color)), request.to_color
+
+
+def switch(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
     """Plan the traffic switch alone, to `request.to_color` or the other colour.
 
     Only to a colour whose release runs and is ready. Raises Refusal.
     """
-    _refuse(_no_edges(facts), "switch", "./dash up")
-    _refuse(_preflight(facts, request.now, needs_database=False), "switch")
-    seen = {f.get("active", "none") for f in _by_role(facts, "edge").values()}
-    from_color = next(iter(seen)) if len(seen) == 1 else other(request.to_color or "green")
-    to_color = request.to_color or other(from_color)
-    release = release_on(facts, to_color)
-    if to_color not in COLORS:
-        msg = f"there is no colour {to_color!r}: ./dash switch blue or ./dash switch green"
-        raise Refusal(msg)
-    if release is None or not is_serving(facts, to_color):
-        msg = (f"colour {to_color} has no release that runs and is ready: nothing was changed. "
-               "Next: ./dash status")
-        raise Refusal(msg)
-    if release.digest in quarantined(ledger) and not request.force:
-        msg = (f"colour {to_color} runs {release.version}, which is quarantined. "
-               "Next: ./dash deploy")
-        raise Refusal(msg)
-    past = [e for e in _served(ledger) if e["digest"] == release.digest]
+    refuse(standing.missing_groups(facts), "switch", "./dash up")
+    refuse(standing.objections(facts, standing.of_role(facts, "edge")), "switch")
+    from_color, to_color = _wanted_colors(request, facts)
+    hosts = standing.colour_hosts(facts, to_color)
+    refuse(standing.objections(facts, hosts), "switch")
+    release = standing.release_on(facts, to_color)
+    if release is None or not standing.is_serving(facts, to_color):
+        raise Refusal(
+            f"colour {to_color} has no release that runs and is ready: nothing was changed. "
+            "Next: ./dash status"
+        )
+    if release.digest in history.quarantined(ledger) and not request.force:
+        raise Refusal(
+            f"colour {to_color} runs {release.version}, which is quarantined. "
+            "Next: ./dash deploy, or ./dash switch --force"
+        )
+    past = [e for e in history.served(ledger) if release.same_as(Release.of(e))]
     entry = past[-1] if past else {}
-    noop = f"{to_color} is active already, nothing to do" if seen == {to_color} else ""
+    here = set(standing.seen_active(facts).values()) == {to_color}
+    left = standing.release_on(facts, from_color)
     return Plan(
-        kind="switch", noop=noop, from_color=from_color, to_color=to_color,
-        version=release.version, digest=release.digest, git_sha=entry.get("git_sha", ""),
-        config=entry.get("config", ""), config_hash=release.config_hash,
+        kind="switch",
+        noop=f"{to_color} is active already, nothing to do" if here else "",
+        from_color=from_color,
+        to_color=to_color,
+        version=release.version,
+        digest=release.digest,
+        git_sha=entry.get("git_sha", ""),
+        config=entry.get("config", ""),
+        config_hash=release.config_hash,
         known=list(entry.get("known") or []),
-        previous=_previous(release_on(facts, from_color), from_color),
-        fence=highest_fence(facts, ledger) + 1, warm=True,
-        runner=colour_hosts(facts, to_color)[0],
-        keep=_keep(ledger, request.now, request.window_hours, parse),
+        previous=_previous(left, from_color),
+        warm=True,
+        runner=hosts[0],
+        **_next(facts, ledger, request),
     )
 
 
-def promote(request: Request, facts: Facts, ledger: list[Entry], parse: Any) -> Plan:
+def promote(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
     """Plan what is left of a paused deploy: the switch and what follows.
 
     Takes the same as `deploy`. Raises Refusal when no deploy waits, or its colour is not ready.
     """
-    _refuse(_preflight(facts, request.now, needs_database=False), "promote")
-    waiting = [f["operation"] for f in facts.values()
-               if (f.get("operation") or {}).get("state") == "paused"]
+    from_color, to_color = _sides(facts, "promote")
+    waiting = [
+        f["operation"]
+        for f in facts.values()
+        if (f.get("operation") or {}).get("state") == "paused"
+    ]
     if not waiting:
-        msg = "no deploy waits for an answer: nothing was changed. Next: ./dash status"
-        raise Refusal(msg)
+        raise Refusal("no deploy waits for an answer: nothing was changed. Next: ./dash status")
     made = Plan(**waiting[0]["plan"])
-    if active_color(facts) != made.from_color or not is_serving(facts, made.to_color):
-        msg = (f"the paused deploy of {made.version} no longer stands ready on {made.to_color}. "
-               "Next: ./dash abort, then ./dash deploy")
-        raise Refusal(msg)
+    release = standing.release_on(facts, to_color)
+    if (
+        (from_color, to_color) != (made.from_color, made.to_color)
+        or not standing.is_serving(facts, to_color)
+        or release is None
+        or release.digest != made.digest
+    ):
+        raise Refusal(
+            f"the paused deploy of {made.version} no longer stands ready on {made.to_color}. "
+            "Next: ./dash abort, then ./dash deploy"
+        )
     made.warm, made.migrate = True, False
-    made.fence = highest_fence(facts, ledger) + 1
-    made.keep = _keep(ledger, request.now, request.window_hours, parse)
+    made.fence = standing.highest_fence(facts, ledger) + 1
+    made.keep = history.keep(ledger, request.now, request.window_hours)
     return made
 
 
-def contract(request: Request, facts: Facts, ledger: list[Entry], parse: Any) -> Plan:
+def contract(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
     """Plan the held contract and irreversible steps of the active release.
 
     Raises Refusal while a release that does not know a held step is within its window, naming it
     and when the window ends.
     """
-    _refuse(_no_edges(facts), "migrate", "./dash up")
-    _refuse(_preflight(facts, request.now, needs_database=True), "migrate")
-    color = active_color(facts)
-    active = release_on(facts, color)
-    served = _served(ledger)
-    entry = next((e for e in reversed(served) if active and e["digest"] == active.digest), None)
-    if active is None or entry is None:
-        msg = "no release is active: there is nothing to migrate. Next: ./dash deploy"
-        raise Refusal(msg)
-    applied = {m["id"] for f in _by_role(facts, "db").values() for m in f.get("migrations") or []}
-    held = [i for i in entry["known"] if i not in applied]
-    ends = {}
-    last = {e["digest"]: e for e in served}
-    for e in last.values():
-        left_at = max((parse(x["at"]) for x in served
-                       if (x.get("previous") or {}).get("digest") == e["digest"]),
-                      default=request.now)
-        until = left_at + request.window_hours * 3600
-        if until > request.now and not set(held) <= set(e["known"]):
-            ends[e["version"]] = until
+    refuse(standing.missing_groups(facts), "migrate", "./dash up")
+    refuse(standing.objections(facts, facts), "migrate")
+    color = standing.active_color(facts)
+    active = standing.release_on(facts, color)
+    past = [e for e in history.served(ledger) if active and e["digest"] == active.digest]
+    if active is None or not past:
+        raise Refusal("no release is active: there is nothing to migrate. Next: ./dash deploy")
+    known = list(past[-1].get("known") or [])
+    applied = {m["id"] for m in standing.migrations(facts) or []}
+    held = [i for i in known if i not in applied]
+    ends = history.ends_of_windows(ledger, set(held), request.now, request.window_hours)
     if held and ends:
         version, until = max(ends.items(), key=lambda x: x[1])
         hours = (until - request.now) / 3600
-        msg = (f"migration {held[0]} is held back: version {version} does not know it and is within "
-               f"its rollback window for another {hours:.1f} h. Next: wait, or shorten the window "
-               "with -e dash_window_hours=N and give up the rollback")
-        raise Refusal(msg)
+        raise Refusal(
+            f"migration {held[0]} is held back: version {version} does not know it and is within "
+            f"its rollback window for another {hours:.1f} h. Next: wait, or shorten the window "
+            "with ./dash migrate --window HOURS and give up the rollback"
+        )
     return Plan(
-        kind="migrate", noop="" if held else "no step is held back, nothing to do",
-        from_color=color, to_color=color, version=active.version, digest=active.digest,
-        git_sha=entry.get("git_sha", ""), config=entry["config"], config_hash=active.config_hash,
-        known=list(entry["known"]), previous=_previous(active, color),
-        fence=highest_fence(facts, ledger) + 1, warm=True, migrate=True,
-        runner=colour_hosts(facts, color)[0],
+        kind="migrate",
+        noop="" if held else "no step is held back, nothing to do",
+        from_color=color,
+        to_color=color,
+        version=active.version,
+        digest=active.digest,
+        git_sha=past[-1].get("git_sha", ""),
+        config=past[-1]["config"],
+        config_hash=active.config_hash,
+        known=known,
+        previous=_previous(active, color),
+        warm=True,
+        migrate=True,
+        runner=standing.colour_hosts(facts, color)[0],
+        **_next(facts, ledger, request),
     )

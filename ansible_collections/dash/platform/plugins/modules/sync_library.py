@@ -1,0 +1,70 @@
+#!/usr/bin/python
+"""Install the Python files that hosts run without a controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sync_library
+short_description: Install the shared code on a host
+description:
+  - One task for a whole folder; what is no longer there is removed.
+  - What it means and when it runs stands in docs/architecture.md.
+author: The Dash founders
+options:
+  content:
+    description: File name to text.
+    type: dict
+    required: true
+  dest:
+    description: The folder on the host.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Install it
+  dash.platform.sync_library:
+    content: {}
+    dest: /usr/local/lib/dash/ansible_collections/dash/platform/plugins/module_utils
+"""
+
+RETURN = r"""
+changed:
+  description: Whether a file was written or removed.
+  type: bool
+  returned: always
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.dash.platform.plugins.module_utils import files
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "content": {"type": "dict", "required": True},
+            "dest": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    dest, content = Path(module.params["dest"]), module.params["content"]
+    there = {p.name: p.read_text(encoding="utf-8") for p in dest.glob("*.py")} if dest.is_dir() else {}
+    try:
+        if there != content and not module.check_mode:
+            dest.mkdir(parents=True, exist_ok=True)
+            for name, text in content.items():
+                if there.get(name) != text:
+                    files.atomic_write(dest / name, text, 0o644)
+            for name in set(there) - set(content):
+                (dest / name).unlink()
+    except OSError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=there != content)
+
+
+if __name__ == "__main__":
+    main()
