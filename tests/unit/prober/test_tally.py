@@ -16,7 +16,7 @@ from ops.probing.tally import FAILURES_KEPT, SECONDS_KEPT, Tally
 START = time.monotonic() - 10_000  # all answers of these tests lie in the past
 
 
-def answer(at: float, *, status: int = 200, took: float = 0.01, **known: Any) -> Answer:  # noqa: ANN401 -- handed on
+def answer(at: float, *, status: int = 200, took: float = 0.01, **known: Any) -> Answer:
     """Return an answer that was complete `at` seconds from START."""
     words = {"kind": "keepalive", "request": "GET /healthz", **known}
     due = START + at - took
@@ -31,7 +31,7 @@ def tally_of(*answers: Answer, baseline: bool = True, **excused: str) -> Tally:
     return tally
 
 
-def report_of(*answers: Answer, **known: Any) -> dict[str, Any]:  # noqa: ANN401 -- handed on
+def report_of(*answers: Answer, **known: Any) -> dict[str, Any]:
     ended = max((one.done for one in answers), default=START)
     return tally_of(*answers, **known).report(running=False, sending_ended=ended)
 

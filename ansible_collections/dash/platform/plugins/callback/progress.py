@@ -48,8 +48,6 @@ LONGEST = 300  # characters of a message that are shown
 MINUTE = 60
 TENTHS = 10  # seconds up to which tenths are shown
 SAYS_NOTHING = re.compile("non-zero return code|MODULE FAILURE|deserialization failed")
-    "non-zero return code|MODULE FAILURE|Module result deserialization failed"
-)
 SPEAKING = frozenset({"ansible.builtin.debug", "debug"})
 
 
