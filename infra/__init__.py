@@ -1,0 +1,1 @@
+"""The hosts of a stack, as a Pulumi program."""

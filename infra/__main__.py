@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 from ansible_collections.dash.platform.plugins.module_utils.stack import StackError  # noqa: E402 -- the path comes first
 from infra import keys, settings  # noqa: E402 -- the path comes first
 from infra.components.lab import Lab, LabArgs  # noqa: E402 -- the path comes first
-from infra.podman import image, runtime  # noqa: E402 -- the path comes first
+from infra.podman import image  # noqa: E402 -- the path comes first
 
 
 def main() -> None:
@@ -21,25 +21,30 @@ def main() -> None:
     wanted = settings.load(ROOT)
     stack = wanted.stack
     if wanted.provider == "aws":
-        msg = (f"stack {stack.name} is on AWS, which comes with a later release of Dash. Next: "
-               f"rehearse it here with ./dash up --stack {stack.name} --provider podman")
-        raise StackError(msg)
-    public_key, host_key = keys.ensure(stack)
-    lab = Lab("lab", LabArgs(
-        stack=stack, image=image.ensure(), public_key=public_key, host_key_file=str(host_key),
-        edge_hosts=wanted.edge_hosts, app_hosts=wanted.app_hosts, db_hosts=wanted.db_hosts,
-    ))
+        raise StackError(
+            f"stack {stack.name} is on AWS, which comes with a later release of Dash. Next: "
+            f"rehearse it here with ./dash up --stack {stack.name} --provider podman"
+        )
+    args = LabArgs(
+        stack=stack,
+        image=image.tag(),
+        keys=keys.ensure(stack),
+        edge_hosts=wanted.edge_hosts,
+        app_hosts=wanted.app_hosts,
+        db_hosts=wanted.db_hosts,
+    )
+    lab = Lab("lab", args)
+    ports = {name: stack.port(name) for name in ("http", "https", "preview")}
     pulumi.export("hosts", lab.hosts)
     pulumi.export("provider", wanted.provider)
     pulumi.export("network", stack.subnet)
-    pulumi.export("urls", {
-        "http": f"http://127.0.0.1:{stack.port('http')}",
-        "https": f"https://127.0.0.1:{stack.port('https')}",
-        "preview": f"https://127.0.0.1:{stack.port('preview')}",
-    })
+    pulumi.export(
+        "urls",
+        {n: f"{'http' if n == 'http' else 'https'}://127.0.0.1:{p}" for n, p in ports.items()},
+    )
 
 
 try:
     main()
-except (StackError, runtime.PodmanError, image.ImageError) as error:
+except StackError as error:
     raise pulumi.RunError(str(error)) from None

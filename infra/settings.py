@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, StackError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
 PROVIDERS = ("podman", "aws")
+NUMBERS = ("edge_hosts", "app_hosts", "db_hosts")
 MOST_HOSTS = 9  # of one kind: the addresses of a kind are ten apart
 
 
@@ -29,24 +35,54 @@ def load(root: Path) -> Settings:
     """Read the settings of the stack that Pulumi runs. Raises StackError with one line."""
     environment = Stack.from_environment(root)
     stack = Stack(root, pulumi.get_stack(), environment.lab)
-    config = pulumi.Config("dash")
-    file = stack.directory / "overrides.json"
-    overrides = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    unknown = set(overrides) - {"provider", "edge_hosts", "app_hosts", "db_hosts"}
-    if unknown:
-        msg = f"{file.name} has unknown settings: {', '.join(sorted(unknown))}"
-        raise StackError(msg)
-    provider = overrides.get("provider") or config.require("provider")
+    overrides = read_overrides(stack.directory / "overrides.json")
+    return choose(stack, pulumi.Config("dash").get, overrides)
+
+
+def read_overrides(file: Path) -> dict[str, Any]:
+    """Return the settings given on the command line. Raises StackError: it holds none such."""
+    try:
+        overrides = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise StackError(f"{file} cannot be read ({error}). Next: mend or remove it") from None
+    if not isinstance(overrides, dict):
+        raise StackError(f"{file} holds no JSON object. Next: mend or remove it")
+    for name in overrides:
+        if name not in ("provider", *NUMBERS):
+            near = get_close_matches(str(name), ("provider", *NUMBERS), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: provider, {', '.join(NUMBERS)}"
+            raise StackError(f"{file} has the unknown setting {name}: {hint}")
+    return overrides
+
+
+def choose(stack: Stack, configured: Callable[[str], Any], overrides: dict[str, Any]) -> Settings:
+    """Return the settings: what the command line said, else the stack's file.
+
+    Raises:
+        StackError: one is missing or cannot be; names it, its value and where it stands.
+    """
+
+    def value(name: str) -> Any:  # noqa: ANN401 -- as YAML or JSON had it
+        found = overrides.get(name, configured(name))
+        if found is None:
+            raise StackError(f"infra/stacks/Pulumi.{stack.name}.yaml lacks dash:{name}")
+        return found
+
+    provider = value("provider")
     if provider not in PROVIDERS:
-        msg = f"stack {stack.name} names provider {provider!r}: choose {' or '.join(PROVIDERS)}"
-        raise StackError(msg)
+        raise StackError(
+            f"stack {stack.name} names provider {provider!r}: choose {' or '.join(PROVIDERS)}"
+        )
+    numbers = {name: _number(stack, name, value(name)) for name in NUMBERS}
+    return Settings(stack=stack, provider=provider, **numbers)
 
-    def number(key: str) -> int:
-        value = int(overrides.get(key) or config.require_int(key))
-        if not 1 <= value <= MOST_HOSTS:
-            msg = f"dash:{key} is {value}: 1 to {MOST_HOSTS} hosts of a kind"
-            raise StackError(msg)
-        return value
 
-    return Settings(stack=stack, provider=provider, edge_hosts=number("edge_hosts"),
-                    app_hosts=number("app_hosts"), db_hosts=number("db_hosts"))
+def _number(stack: Stack, name: str, value: Any) -> int:  # noqa: ANN401 -- as YAML or JSON had it
+    number = int(value) if str(value).isdecimal() else 0
+    if not 1 <= number <= MOST_HOSTS:
+        raise StackError(
+            f"dash:{name} of stack {stack.name} is {value!r}: 1 to {MOST_HOSTS} hosts of a kind"
+        )
+    return number

@@ -1,19 +1,22 @@
 """A stack on one machine: a network and hosts as podman containers that boot systemd.
 
-Makes one Network, and Hosts edge-N, app-blue-N, app-green-N and db-N.
+Makes one Image, one Network, and Hosts edge-N, app-blue-N, app-green-N and db-N.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pulumi import ComponentResource, ResourceOptions
+from pulumi import ComponentResource, Input, ResourceOptions
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
-from infra.podman.provider import Host, Network
+from infra.podman.provider import Host, Image, Network
 
-PUBLISHED = {"http": 80, "https": 443, "preview": 8444}
+if TYPE_CHECKING:
+    from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+    from infra.keys import Keys
+
+PUBLISHED = {"http": 80, "https": 443, "preview": 8444}  # of edge-1, on loopback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +25,7 @@ class LabArgs:
 
     stack: Stack
     image: str
-    public_key: str
-    host_key_file: str
+    keys: Keys
     edge_hosts: int
     app_hosts: int
     db_hosts: int
@@ -36,33 +38,53 @@ class Lab(ComponentResource):
 
     def __init__(self, name: str, args: LabArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("dash:lab:Lab", name, {}, opts)
-        stack = args.stack
-        network = Network(
-            "network",
-            {"name": stack.prefix, "subnet": stack.subnet, "checkout": stack.checkout},
-            ResourceOptions(parent=self),
-        )
-        counts = {"edge": args.edge_hosts, "app-blue": args.app_hosts,
-                  "app-green": args.app_hosts, "db": args.db_hosts}
-        self.hosts = []
-        for kind, count in counts.items():
-            role, _, color = kind.partition("-")
-            for number in range(1, count + 1):
-                host = f"{kind}-{number}"
-                container = f"{stack.prefix}-{host}"
-                Host(
-                    host,
-                    {
-                        "name": host, "container": container, "image": args.image,
-                        "network": network.id, "address": stack.address(kind, number),
-                        "mac": stack.mac(kind, number), "checkout": stack.checkout,
-                        "public_key": args.public_key, "host_key_file": args.host_key_file,
-                        "ports": [f"127.0.0.1:{stack.port(s)}:{p}" for s, p in PUBLISHED.items()]
-                        if host == "edge-1" else [],
-                    },
-                    ResourceOptions(parent=self),
-                )
-                self.hosts.append({"name": host, "role": role, "color": color,
-                                   "address": stack.address(kind, number),
-                                   "container": container})
+        stack, child = args.stack, ResourceOptions(parent=self)
+        owner = {"checkout": stack.checkout, "root": str(stack.root), "stack": stack.name}
+        image = Image("image", {"name": args.image}, child)
+        network = Network("network", {"name": stack.prefix, "subnet": stack.subnet, **owner}, child)
+        shared: dict[str, Input[Any]] = {
+            **owner,
+            "image": image.id,
+            "network": network.id,
+            "public_key": args.keys.public,
+            "host_key": args.keys.host,
+            "host_key_file": str(args.keys.host_file),
+        }
+        self.hosts = describe(args)
+        for host in self.hosts:
+            Host(host["name"], {**shared, **placed(stack, host)}, child)
         self.register_outputs({"hosts": self.hosts})
+
+
+def describe(args: LabArgs) -> list[dict[str, Any]]:
+    """Return every host as the stack's output has it: the seam to the inventory."""
+    counts = {
+        "edge": args.edge_hosts,
+        "app-blue": args.app_hosts,
+        "app-green": args.app_hosts,
+        "db": args.db_hosts,
+    }
+    found = []
+    for kind, count in counts.items():
+        role, _, color = kind.partition("-")
+        for number in range(1, count + 1):
+            name = f"{kind}-{number}"
+            found.append({
+                "name": name, "role": role, "color": color,
+                "address": args.stack.address(kind, number),
+                "container": f"{args.stack.prefix}-{name}",
+            })  # fmt: skip
+    return found
+
+
+def placed(stack: Stack, host: dict[str, Any]) -> dict[str, Any]:
+    """Return what is a host's own: names, addresses and, for the first edge, published ports."""
+    kind, _, number = host["name"].rpartition("-")
+    ports = [f"127.0.0.1:{stack.port(s)}:{target}" for s, target in PUBLISHED.items()]
+    return {
+        "name": host["name"],
+        "container": host["container"],
+        "address": host["address"],
+        "mac": stack.mac(kind, int(number)),
+        "ports": ports if host["name"] == "edge-1" else [],
+    }

@@ -5,20 +5,33 @@ Plain functions over plain dictionaries; `provider.py` hands them to Pulumi.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from infra.podman import ports, runtime
 from infra.podman.runtime import CAPABILITIES, PodmanError, podman
 
 BOOT_TIMEOUT = 60.0  # seconds until systemd runs and sshd answers; 3 s is usual
+# What a host cannot change while it lives. Not the image: a newer recipe must not cost a database.
+SPEC = ("container", "name", "network", "address", "mac", "ports", "checkout")
+# Not to be changed by Pulumi's refresh: what the machine says of a host.
+RUNNING = "running"
+CUT_OFF = "off the network"
 
 
-def _inspect(kind: str, name: str) -> dict[str, Any] | None:
+def spec(props: dict[str, Any]) -> str:
+    """Return a digest of what a host cannot change while it lives."""
+    text = json.dumps({key: props[key] for key in SPEC}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def inspect(kind: str, name: str) -> dict[str, Any] | None:
+    """Return what podman knows of a container or network, None when there is none such."""
     try:
         found = json.loads(podman(kind, "inspect", name))
     except PodmanError as error:
@@ -28,95 +41,115 @@ def _inspect(kind: str, name: str) -> dict[str, Any] | None:
     return dict(found[0]) if found else None
 
 
-def _own(labels: dict[str, str] | None, checkout: str, what: str) -> None:
-    """Refuse to touch what another checkout made."""
-    owner = (labels or {}).get("dash.checkout", "nobody known")
-    if owner != checkout:
-        msg = (f"{what} exists and belongs to another checkout ({owner}): it is left alone. "
-               "Next: choose another name with DASH_LAB=NAME")
-        raise PodmanError(msg)
+def labels(props: dict[str, Any]) -> list[str]:
+    """Return the words that mark as ours what is made."""
+    pairs = {
+        "dash.checkout": props["checkout"],
+        "dash.root": props.get("root", ""),
+        "dash.stack": props.get("stack", ""),
+    }
+    return [word for key, value in pairs.items() for word in ("--label", f"{key}={value}")]
+
+
+def own(found: dict[str, str] | None, checkout: str, what: str) -> None:
+    """Refuse to touch what another checkout made. Raises PodmanError."""
+    have = found or {}
+    if have.get("dash.checkout") == checkout:
+        return
+    owner = have.get("dash.root") or have.get("dash.checkout")
+    belongs = f"belongs to the checkout {owner}" if owner else "was not made by Dash"
+    raise PodmanError(
+        f"{what} exists and {belongs}: it is left alone. Next: remove it there, or "
+        "DASH_LAB=<name> ./dash up, which takes other names"
+    )
 
 
 def create_network(props: dict[str, Any]) -> str:
     """Make the stack's isolated network and return its name."""
-    name = props["name"]
-    found = _inspect("network", name)
+    name = str(props["name"])
+    found = inspect("network", name)
     if found is not None:
-        _own(found.get("labels"), props["checkout"], f"network {name}")
-        return str(name)
-    podman("network", "create", "--opt", "isolate=true", "--subnet", props["subnet"],
-           "--label", f"dash.checkout={props['checkout']}", name)
-    return str(name)
+        own(found.get("labels"), props["checkout"], f"network {name}")
+        if found["subnets"][0]["subnet"] == props["subnet"]:
+            return name
+        podman("network", "rm", name)
+    try:
+        podman("network", "create", "--opt", "isolate=true", "--subnet", props["subnet"],
+               *labels(props), name)  # fmt: skip
+    except PodmanError as error:
+        if "already used" not in str(error):
+            raise
+        raise PodmanError(
+            f"subnet {props['subnet']} is in use by another network of this machine. Next: "
+            "DASH_LAB=<name> ./dash up, which takes another subnet"
+        ) from None
+    return name
 
 
 def read_network(name: str, props: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the network's properties as they are, or None when it is gone."""
-    found = _inspect("network", name)
-    if found is None:
+    """Return the network's properties as they are, or None when it is gone or another's."""
+    found = inspect("network", name)
+    if found is None or (found.get("labels") or {}).get("dash.checkout") != props["checkout"]:
         return None
     return {**props, "subnet": found["subnets"][0]["subnet"]}
 
 
-def delete_network(name: str) -> None:
-    """Remove a network; fine when it is gone."""
-    podman("network", "rm", "--force", name, check=False)
-
-
-def port_holder(port: int) -> str:
-    """Return who listens on a port of 127.0.0.1, "" when it is free."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            pass
-        else:
-            return ""
-    done = subprocess.run(["ss", "-ltnpH", f"sport = :{port}"], capture_output=True, text=True,
-                          check=False, timeout=10)
-    _, _, users = done.stdout.partition("users:((")
-    return users.split(")")[0].replace('"', "") or "a process that ss does not name"
+def delete_network(name: str, props: dict[str, Any]) -> None:
+    """Remove a network; fine when it is gone, and another checkout's is left alone."""
+    if read_network(name, props) is not None:
+        podman("network", "rm", name)
 
 
 def create_host(props: dict[str, Any]) -> str:
-    """Make a host, give it the stack's keys, boot it; return its container's name."""
-    name = props["container"]
-    found = _inspect("container", name)
+    """Make a host, give it the stack's keys, boot it; return its container's name.
+
+    One of ours that is there already (the run that made it was cut short, or Pulumi's state was
+    lost) is taken as it is, with its data.
+    """
+    name = str(props["container"])
+    runtime.probe(props["image"])
+    found = inspect("container", name)
     if found is not None:
-        _own(found["Config"].get("Labels"), props["checkout"], f"container {name}")
-        delete_host(name)
-    for published in props["ports"]:
-        holder = port_holder(int(published.split(":")[1]))
-        if holder:
-            port = published.split(":")[1]
-            msg = (f"port {port} on 127.0.0.1 is taken by {holder}. Next: end it, or choose "
-                   "another place with DASH_LAB=NAME")
-            raise PodmanError(msg)
+        have = found["Config"].get("Labels") or {}
+        own(have, props["checkout"], f"container {name}")
+        if have.get("dash.spec") != spec(props):
+            raise PodmanError(
+                f"container {name} is ours but Pulumi does not know it, and it differs from what "
+                "is wanted. Next: ./dash down, which removes it and its data, then ./dash up"
+            )
+        start_host(name, props)
+        install_keys(name, props)
+        return name
+    ports.refuse_taken(props["ports"])
+    podman(*_create_words(name, props))
+    try:
+        install_keys(name, props)
+        start_host(name, props)
+    except BaseException:
+        _remove(name)
+        raise
+    return name
+
+
+def _create_words(name: str, props: dict[str, Any]) -> list[str]:
+    network = f"{props['network']}:ip={props['address']},mac={props['mac']},alias={props['name']}"
     words = ["create", "--name", name, "--hostname", props["name"], "--systemd", "always",
-             "--network",
-             f"{props['network']}:ip={props['address']},mac={props['mac']},alias={props['name']}",
-             "--label", f"dash.checkout={props['checkout']}", "--cap-drop", "ALL"]
+             "--network", network, *labels(props), "--label", f"dash.spec={spec(props)}",
+             "--cap-drop", "ALL"]  # fmt: skip
     for capability in CAPABILITIES:
         words += ["--cap-add", capability]
     for published in props["ports"]:
         words += ["--publish", published]
-    podman(*words, props["image"])
-    try:
-        _install_keys(name, props)
-        start_host(name)
-    except PodmanError:
-        delete_host(name)
-        raise
-    return str(name)
+    return [*words, props["image"]]
 
 
-def _install_keys(name: str, props: dict[str, Any]) -> None:
+def install_keys(name: str, props: dict[str, Any]) -> None:
     """Copy in who may log in, and the key by which the host is known."""
+    host_key = Path(props["host_key_file"]).read_text("ascii")
     with tempfile.TemporaryDirectory(prefix="dash-keys-") as directory:
         for target, text, mode in (
             ("/etc/ssh/authorized_keys.d/ansible", props["public_key"] + "\n", 0o644),
-            ("/etc/ssh/ssh_host_ed25519_key", Path(props["host_key_file"]).read_text("ascii"),
-             0o600),
+            ("/etc/ssh/ssh_host_ed25519_key", host_key, 0o600),
         ):
             file = Path(directory) / Path(target).name
             file.touch(mode=mode)
@@ -124,30 +157,76 @@ def _install_keys(name: str, props: dict[str, Any]) -> None:
             podman("cp", str(file), f"{name}:{target}")
 
 
-def start_host(name: str) -> None:
-    """Start a host's container and wait until systemd has booted and sshd listens."""
-    podman("start", name)
+def start_host(name: str, props: dict[str, Any]) -> None:
+    """Bring a host to life, whatever state it is in, and wait until sshd answers.
+
+    Raises:
+        PodmanError: it does not boot, or one of its ports is taken meanwhile.
+    """
+    state = _state(inspect("container", name) or {}, props["network"])
+    if state == "paused":
+        podman("unpause", name)
+    elif state == CUT_OFF:
+        podman("network", "connect", "--ip", props["address"], "--mac-address", props["mac"],
+               "--alias", props["name"], props["network"], name)  # fmt: skip
+    elif state != RUNNING:
+        ports.refuse_taken(props["ports"])
+        podman("start", name)
+    _wait(name, props["address"])
+
+
+def _wait(name: str, address: str) -> None:
     end = time.monotonic() + BOOT_TIMEOUT
     state = ""
     while time.monotonic() < end:
         state = podman("exec", name, "systemctl", "is-system-running", check=False).strip()
-        if state in ("running", "degraded") and "LISTEN" in podman(
-            "exec", name, "ss", "-ltnH", "sport = :22", check=False
-        ):
+        if state in ("running", "degraded") and _sshd_answers(address):
             return
-        time.sleep(0.2)
-    msg = f"host {name} did not boot within {BOOT_TIMEOUT:.0f} s (systemd says {state or 'nothing'})"
-    raise PodmanError(msg)
+        time.sleep(0.3)
+    raise PodmanError(
+        f"host {name} did not boot within {BOOT_TIMEOUT:.0f} s (systemd says "
+        f"{state or 'nothing'}). Next: podman logs {name}"
+    )
+
+
+def _sshd_answers(address: str) -> bool:
+    try:
+        with socket.create_connection((address, 22), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _state(found: dict[str, Any], network: str) -> str:
+    """Return how a host is: running, or what is wrong with it in a word or three."""
+    state = str(found.get("State", {}).get("Status", "gone"))
+    attached = found.get("NetworkSettings", {}).get("Networks") or {}
+    return CUT_OFF if state == RUNNING and network not in attached else state
 
 
 def read_host(name: str, props: dict[str, Any]) -> dict[str, Any] | None:
     """Return the host's properties with its state as it is, or None when it is gone."""
-    found = _inspect("container", name)
-    if found is None or found["Config"].get("Labels", {}).get("dash.checkout") != props["checkout"]:
+    found = inspect("container", name)
+    if found is None:
         return None
-    return {**props, "state": found["State"]["Status"]}
+    if (found["Config"].get("Labels") or {}).get("dash.checkout") != props["checkout"]:
+        return None
+    return {**props, "state": _state(found, props["network"])}
 
 
-def delete_host(name: str) -> None:
-    """Remove a host with everything in it; fine when it is gone."""
-    podman("rm", "--force", "--time", "0", "--volumes", name, check=False)
+def update_host(name: str, olds: dict[str, Any], news: dict[str, Any]) -> None:
+    """Start a host again, or give it other keys; its data are kept."""
+    start_host(name, news)
+    if any(olds.get(key) != news.get(key) for key in ("public_key", "host_key")):
+        install_keys(name, news)
+        podman("exec", name, "systemctl", "restart", "ssh.service")
+
+
+def delete_host(name: str, props: dict[str, Any]) -> None:
+    """Remove a host with everything in it; fine when it is gone, another checkout's is left."""
+    if read_host(name, props) is not None:
+        _remove(name)
+
+
+def _remove(name: str) -> None:
+    podman("rm", "--force", "--time", "0", "--volumes", name)

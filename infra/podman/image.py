@@ -5,29 +5,32 @@ Roles install the same packages with apt, which is then a no-op; they work on a 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import re
+import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from infra.podman import runtime
+from infra.podman import runtime, sources
 
 SUITE = "trixie"
 NAME = "localhost/dash-host"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "python3-apt",
     "python3-venv", "python3-psycopg", "ca-certificates", "iproute2", "nftables", "curl", "zstd",
-    "acl", "rsyslog", "haproxy", "postgresql-17", "socat",
-)
+    "acl", "rsyslog", "chrony", "haproxy", "postgresql-17", "socat",
+)  # fmt: skip
 FILES = Path(__file__).parent / "files"
 BUILD_TIMEOUT = 1200  # seconds; about a minute with a near mirror
-_ARCHIVES = re.compile(r"debian(-security)?/?$")
+SPACE = 3 << 30  # bytes that the archive, podman's copy of it and the unpacked layer take
 
 
-class ImageError(RuntimeError):
-    """The image could not be made; `str()` is one line."""
+class ImageError(runtime.LabError):
+    """The image could not be made."""
+
+    __module__ = "builtins"
 
 
 def recipe() -> str:
@@ -43,68 +46,76 @@ def tag() -> str:
     return f"{NAME}:{hashlib.sha256(recipe().encode()).hexdigest()[:12]}"
 
 
-def sources(texts: dict[str, str], release: str) -> str:
-    """Return apt sources for the image from the machine's own.
-
-    Args:
-        texts: contents of /etc/apt/sources.list and sources.list.d/* by file name.
-        release: ID of /etc/os-release; anything but "debian" gets Debian's own archive.
-    """
-    mirrors: list[str] = []
-    for name, text in texts.items():
-        if name.endswith(".sources"):
-            mirrors += re.findall(r"(?mi)^URIs:\s*(\S+)", text)
-        else:
-            mirrors += re.findall(r"(?m)^deb\s+(?:\[[^]]*\]\s+)?(\S+)", text)
-    found = [m for m in dict.fromkeys(mirrors) if _ARCHIVES.search(m)] if release == "debian" else []
-    main = next((m for m in found if "security" not in m), "http://deb.debian.org/debian")
-    security = next((m for m in found if "security" in m),
-                    "http://deb.debian.org/debian-security")
-    return (
-        f"deb {main} {SUITE} main\n"
-        f"deb {main} {SUITE}-updates main\n"
-        f"deb {security} {SUITE}-security main\n"
-    )
-
-
-def _machine_sources() -> str:
-    directory = Path("/etc/apt")
-    files = [directory / "sources.list", *sorted((directory / "sources.list.d").glob("*"))]
-    texts = {f.name: f.read_text(encoding="utf-8") for f in files if f.is_file()}
-    os_release = Path("/etc/os-release").read_text(encoding="utf-8")
-    match = re.search(r'(?m)^ID="?([a-z]+)', os_release)
-    return sources(texts, match.group(1) if match else "")
+def exists(name: str) -> bool:
+    """Tell whether podman has the image. Raises PodmanError when podman does not work."""
+    return bool(runtime.podman("images", "--quiet", name).strip())
 
 
 def ensure() -> str:
     """Make the image unless it is there, and find how this machine runs containers.
 
-    Returns the image's full name. Raises ImageError or runtime.PodmanError.
+    Two labs that want it at once wait for one another.
+
+    Returns:
+        The image's full name.
+
+    Raises:
+        ImageError: it cannot be built.
+        PodmanError: podman does not work.
     """
     name = tag()
-    if not runtime.podman("images", "--quiet", name).strip():
-        _build(name)
-    runtime.probe(name)
+    runtime.cache().mkdir(parents=True, exist_ok=True)
+    with (runtime.cache() / "image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not exists(name):
+            _build(name)
+        runtime.probe(name)
     return name
 
 
 def _build(name: str) -> None:
-    if shutil.which("mmdebstrap") is None:
-        msg = "mmdebstrap is not installed. Next: ./dash doctor"
-        raise ImageError(msg)
-    with tempfile.TemporaryDirectory(prefix="dash-image-") as directory:
+    if shutil.which("mmdebstrap", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+        raise ImageError("mmdebstrap is not installed. Next: ./dash doctor")
+    place = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 -- a folder of its own is made in it
+    free = shutil.disk_usage(place).free
+    if free < SPACE:
+        raise ImageError(
+            f"{place} has {free >> 20} MiB left and the host image takes {SPACE >> 20}. Next: make "
+            "room, or set TMPDIR to a folder with more"
+        )
+    with tempfile.TemporaryDirectory(prefix="dash-image-", dir=place) as directory:
+        Path(directory).chmod(0o755)  # mmdebstrap's helpers are not all root
         archive = Path(directory) / "host.tar"
-        words = [
-            "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
-            f"--essential-hook=sh {FILES}/essential.sh \"$1\"",
-            f"--customize-hook=sh {FILES}/customize.sh \"$1\" {FILES}",
-            SUITE, str(archive), "-",
-        ]
-        done = subprocess.run(words, input=_machine_sources(), text=True, capture_output=True,
-                              timeout=BUILD_TIMEOUT, check=False)
-        if done.returncode:
-            wrong = [x for x in done.stderr.splitlines() if x.startswith("E:")] or ["no reason"]
-            msg = f"the host image could not be built: {wrong[-1]}"
-            raise ImageError(msg)
-        runtime.podman("import", "--quiet", "--change", 'CMD ["/usr/local/sbin/init"]',
-                       "--change", "STOPSIGNAL SIGRTMIN+3", str(archive), name, timeout=300)
+        _debootstrap(archive)
+        runtime.podman(
+            "import", "--quiet", "--change", 'CMD ["/usr/local/sbin/init"]',
+            "--change", "STOPSIGNAL SIGRTMIN+3", str(archive), name, timeout=300,
+        )  # fmt: skip
+
+
+def _debootstrap(archive: Path) -> None:
+    words = runtime.as_root(
+        "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
+        "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
+        f'--essential-hook=sh {FILES}/essential.sh "$1"',
+        f'--customize-hook=sh {FILES}/customize.sh "$1" {FILES}',
+        SUITE, str(archive), "-",
+    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            words, input=sources.of_machine(SUITE), text=True, capture_output=True,
+            timeout=BUILD_TIMEOUT, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ImageError(f"the host image was not built within {BUILD_TIMEOUT} s") from None
+    if done.returncode:
+        raise ImageError(f"the host image could not be built: {complaint(done.stderr)}")
+
+
+def complaint(stderr: str) -> str:
+    """Return the line of mmdebstrap's output that says what went wrong.
+
+    apt's own complaint comes first; the last E: only says that apt failed.
+    """
+    lines = [x.strip() for x in stderr.splitlines() if x.startswith(("E: ", "Err:"))]
+    return lines[0].removeprefix("E: ") if lines else "mmdebstrap gave no reason"

@@ -1,11 +1,13 @@
-"""Pulumi resources over podman. The provider classes are pickled into the state, so they are small:
-what they do lies in `hosts.py` and is imported when it is needed."""
+"""Pulumi resources over podman.
+
+The provider classes are pickled into the state, so they are small: what they do lies in `hosts.py`
+and `image.py` and is imported when it is needed.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pulumi import Input, ResourceOptions
 from pulumi.dynamic import (
     CreateResult,
     DiffResult,
@@ -15,7 +17,37 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+if TYPE_CHECKING:
+    from pulumi import Input, Output, ResourceOptions
+
 RUNNING = "running"
+KEYS = ("public_key", "host_key")
+
+
+class ImageProvider(ResourceProvider):
+    """The host image, which all labs of a machine share."""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Make it unless another lab did."""
+        from infra.podman import image, runtime  # noqa: PLC0415 -- see the module's docstring
+
+        with runtime.one_line():
+            return CreateResult(image.ensure(), props)
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Look at it; an empty id says that it is gone."""
+        from infra.podman import image, runtime  # noqa: PLC0415 -- see the module's docstring
+
+        with runtime.one_line():
+            return ReadResult(id_ if image.exists(id_) else "", props)
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Another recipe is another image."""
+        changed = olds.get("name") != news.get("name")
+        return DiffResult(changes=changed, replaces=["name"] if changed else [])
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        """Leave it: another lab may use it, and the next `up` will (`./dash down --purge`)."""
 
 
 class NetworkProvider(ResourceProvider):
@@ -23,27 +55,30 @@ class NetworkProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make it."""
-        from infra.podman import hosts  # noqa: PLC0415 -- see the module's docstring
+        from infra.podman import hosts, runtime  # noqa: PLC0415 -- see the module's docstring
 
-        return CreateResult(hosts.create_network(props), props)
+        with runtime.one_line():
+            return CreateResult(hosts.create_network(props), props)
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Look at it; an empty id says that it is gone."""
-        from infra.podman import hosts  # noqa: PLC0415 -- see the module's docstring
+        from infra.podman import hosts, runtime  # noqa: PLC0415 -- see the module's docstring
 
-        seen = hosts.read_network(id_, props)
-        return ReadResult(id_ if seen else "", seen or {})
+        with runtime.one_line():
+            seen = hosts.read_network(id_, props)
+            return ReadResult(id_ if seen else "", seen or {})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Another subnet or name is another network."""
         keys = [k for k in ("name", "subnet", "checkout") if olds.get(k) != news.get(k)]
         return DiffResult(changes=bool(keys), replaces=keys, delete_before_replace=True)
 
-    def delete(self, id_: str, _props: dict[str, Any]) -> None:
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Remove it."""
-        from infra.podman import hosts  # noqa: PLC0415 -- see the module's docstring
+        from infra.podman import hosts, runtime  # noqa: PLC0415 -- see the module's docstring
 
-        hosts.delete_network(id_)
+        with runtime.one_line():
+            hosts.delete_network(id_, props)
 
 
 class HostProvider(ResourceProvider):
@@ -51,40 +86,57 @@ class HostProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make it and boot it."""
-        from infra.podman import hosts  # noqa: PLC0415 -- see the module's docstring
+        from infra.podman import hosts, runtime  # noqa: PLC0415 -- see the module's docstring
 
-        return CreateResult(hosts.create_host(props), {**props, "state": RUNNING})
+        with runtime.one_line():
+            return CreateResult(hosts.create_host(props), {**props, "state": RUNNING})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Look at it; an empty id says that it is gone."""
-        from infra.podman import hosts  # noqa: PLC0415 -- see the module's docstring
+        from infra.podman import hosts, runtime  # noqa: PLC0415 -- see the module's docstring
 
-        seen = hosts.read_host(id_, props)
-        return ReadResult(id_ if seen else "", seen or {})
+        with runtime.one_line():
+            seen = hosts.read_host(id_, props)
+            return ReadResult(id_ if seen else "", seen or {})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """A stopped host is started again; whatever else differs needs another container."""
-        keys = [k for k in news if not k.startswith("__") and k != "state"
-                and olds.get(k) != news.get(k)]
-        stopped = olds.get("state") != RUNNING
-        return DiffResult(changes=bool(keys) or stopped, replaces=keys, delete_before_replace=True)
+        """Tell what is due: a new container, or the same one started or given other keys.
 
-    def update(self, id_: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Start it again: its data are kept."""
+        A newer image is for newer hosts: replacing a host takes its data along.
+        """
         from infra.podman import hosts  # noqa: PLC0415 -- see the module's docstring
 
-        hosts.start_host(id_)
-        return UpdateResult({**news, "state": RUNNING})
+        keys = [k for k in hosts.SPEC if olds.get(k) != news.get(k)]
+        mend = olds.get("state") != RUNNING or any(olds.get(k) != news.get(k) for k in KEYS)
+        return DiffResult(changes=bool(keys) or mend, replaces=keys, delete_before_replace=True)
 
-    def delete(self, id_: str, _props: dict[str, Any]) -> None:
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Start it again, or give it other keys: its data are kept."""
+        from infra.podman import hosts, runtime  # noqa: PLC0415 -- see the module's docstring
+
+        with runtime.one_line():
+            hosts.update_host(id_, olds, news)
+            return UpdateResult({**news, "image": olds["image"], "state": RUNNING})
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Remove it."""
-        from infra.podman import hosts  # noqa: PLC0415 -- see the module's docstring
+        from infra.podman import hosts, runtime  # noqa: PLC0415 -- see the module's docstring
 
-        hosts.delete_host(id_)
+        with runtime.one_line():
+            hosts.delete_host(id_, props)
+
+
+class Image(Resource):
+    """The host image. Takes its name, whose tag is a digest of the recipe."""
+
+    name: Output[str]
+
+    def __init__(self, name: str, props: dict[str, Input[Any]], opts: ResourceOptions) -> None:
+        super().__init__(ImageProvider(), name, props, opts)
 
 
 class Network(Resource):
-    """The stack's network. Takes name, subnet (CIDR) and checkout (id of the owner)."""
+    """The stack's network. Takes name, subnet (CIDR), checkout (id of the owner), root, stack."""
 
     def __init__(self, name: str, props: dict[str, Input[Any]], opts: ResourceOptions) -> None:
         super().__init__(NetworkProvider(), name, props, opts)

@@ -5,21 +5,46 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-UNLIMITED = 1 << 63  # RLIM_INFINITY is -1; its remainder is huge, so ENOUGH is taken
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ENOUGH = 20000  # descriptors and processes of one host; a hard limit may be below
 TIMEOUT = 120  # seconds for one podman command
+MISSING = "podman is not installed. Next: ./dash doctor"
+NEED_ROOT = "podman needs root here and sudo asks for a password. Next: sudo -v, then this again"
 CAPABILITIES = (
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
     "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
     # systemd's sandboxing is silently ignored without SYS_ADMIN; nftables needs NET_ADMIN.
     "SYS_ADMIN", "NET_ADMIN", "SYS_NICE",
-)
+)  # fmt: skip
 
 
-class PodmanError(RuntimeError):
-    """A podman command failed; `str()` is its last line."""
+class LabError(RuntimeError):
+    """Something that the operator can mend; `str()` is one line."""
+
+    __module__ = "builtins"  # what is shown begins with the class, not with where it lies
+
+
+class PodmanError(LabError):
+    """A podman command failed, or would."""
+
+    __module__ = "builtins"
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Have Pulumi show the operator's mistakes as one line: it prints the traceback of all else."""
+    try:
+        yield
+    except LabError:
+        sys.tracebacklimit = 0
+        raise
 
 
 def cache() -> Path:
@@ -29,58 +54,100 @@ def cache() -> Path:
 
 
 def configuration() -> Path:
-    """Return the file that CONTAINERS_CONF names; empty when podman's defaults work here."""
+    """Return the file that CONTAINERS_CONF names; it is there once `probe` has run."""
     return cache() / "containers.conf"
 
 
-def podman(*words: str, check: bool = True, timeout: float = TIMEOUT, stdin: str = "") -> str:
-    """Run podman and return its standard output. Raises PodmanError."""
-    env = dict(os.environ)
-    if configuration().exists():
-        env["CONTAINERS_CONF"] = str(configuration())
+def as_root(*words: str) -> list[str]:
+    """Return the command as root would type it: hosts with fixed addresses need root's podman."""
+    return list(words) if os.geteuid() == 0 else ["sudo", "-n", *words]
+
+
+def podman(
+    *words: str, check: bool = True, timeout: float = TIMEOUT, conf: Path | None = None
+) -> str:
+    """Run podman and return its standard output.
+
+    Args:
+        words: the command line after `podman`.
+        check: raise when podman says no; otherwise return what it printed.
+        timeout: seconds.
+        conf: a settings file to try instead of the probed one.
+
+    Raises:
+        PodmanError: it said no (and `check`), or gave no answer in time.
+    """
+    file = conf or configuration()
+    setting = [f"CONTAINERS_CONF={file}"] if file.exists() else []
     try:
         done = subprocess.run(
-            ["podman", *words], env=env, capture_output=True, text=True, timeout=timeout,
-            check=False, input=stdin,
-        )
-    except FileNotFoundError:
-        msg = "podman is not installed. Next: ./dash doctor"
-        raise PodmanError(msg) from None
+            as_root("env", *setting, "podman", *words),
+            capture_output=True, text=True, timeout=timeout, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
-        msg = f"podman {words[0]} gave no answer within {timeout:.0f} s"
-        raise PodmanError(msg) from None
+        raise PodmanError(f"podman {words[0]} gave no answer within {timeout:.0f} s") from None
+    if done.returncode == 127:  # noqa: PLR2004 -- env's answer for a program that is not there
+        raise PodmanError(MISSING)
     if check and done.returncode:
-        lines = [x for x in done.stderr.splitlines() if "syslog" not in x] or ["no reason given"]
-        msg = f"podman {words[0]}: {lines[-1].removeprefix('Error: ')}"
-        raise PodmanError(msg)
+        raise PodmanError(reason(words[0], done.stderr))
     return done.stdout
+
+
+def reason(verb: str, stderr: str) -> str:
+    """Return the line of podman's complaint that says what is wrong."""
+    lines = [x for x in stderr.splitlines() if x.strip() and "syslog" not in x]
+    if any(x.startswith("sudo:") for x in lines):
+        return NEED_ROOT
+    line = lines[-1] if lines else "no reason given"
+    return f"podman {verb}: {line.removeprefix('Error: ')}"
+
+
+def candidates() -> list[str]:
+    """Return the settings to try, the most ordinary first.
+
+    Podman's own defaults suit cgroup v2 and free limits; runc, cgroupfs and this machine's own
+    hard limits are what cgroup v1 or a root without CAP_SYS_RESOURCE needs.
+    """
+    files, processes = (
+        ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
+        for hard in (
+            resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+            resource.getrlimit(resource.RLIMIT_NPROC)[1],
+        )
+    )
+    # Without base_hosts_file the machine's /etc/hosts leaks into every host.
+    base = '[containers]\nlog_driver = "k8s-file"\nbase_hosts_file = "none"\n'
+    limits = f'default_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]\n'
+    engine = '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+    return [base, base + limits, base + engine, base + limits + engine]
 
 
 def probe(image: str) -> None:
     """Find settings with which containers start here, and keep them for every later run.
 
-    Podman's defaults first (cgroup v2, free limits); then runc, cgroupfs and this machine's own
-    hard limits, which is what a machine with cgroup v1 or without CAP_SYS_RESOURCE needs.
+    Done again when podman was upgraded.
+
+    Raises:
+        PodmanError: nothing works; says what podman said last.
     """
+    stamp = f"# found by trying, with {podman('--version').strip()}\n"
     file = configuration()
-    if file.exists():
+    if file.exists() and file.read_text(encoding="utf-8").startswith(stamp):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    files, processes = (
-        min(resource.getrlimit(which)[1] % UNLIMITED, ENOUGH)
-        for which in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
-    )
-    base = '[containers]\nlog_driver = "k8s-file"\nbase_hosts_file = "none"\n'
-    limits = f'default_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]\n'
-    engine = '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-    for text in (base, base + engine, base + limits + engine):
-        file.write_text(text, encoding="ascii")
-        try:
-            podman("run", "--rm", "--network", "none", image, "/bin/true")
-        except PodmanError as error:
-            last = error
-        else:
-            return
-    file.unlink()
-    msg = f"this machine cannot run containers: {last}. Next: ./dash doctor"
-    raise PodmanError(msg)
+    trial = file.with_name(f"containers.{os.getpid()}.conf")
+    last: PodmanError | None = None
+    try:
+        for text in candidates():
+            trial.write_text(stamp + text, encoding="ascii")
+            try:
+                podman("run", "--rm", "--network", "none", image, "/bin/true", conf=trial)
+            except PodmanError as error:
+                last = error
+            else:
+                trial.replace(file)
+                return
+    finally:
+        trial.unlink(missing_ok=True)
+    raise PodmanError(f"this machine cannot run containers: {last}. Next: ./dash doctor")
