@@ -126,7 +126,8 @@ class Tally:
             self._last_answer = answer.done
         if not answer.fault and not answer.limited:
             self._good_at(answer.done)
-        self._group(answer, failed=failed)
+        if not excused:  # what is not judged counts in its kind only
+            self._group(answer, failed=failed)
         self._follow_color(answer)
         if failed and len(self._failures) < FAILURES_KEPT:
             self._failures.append(self._failure(answer))

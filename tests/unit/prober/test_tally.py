@@ -76,6 +76,7 @@ def test_request_that_was_bad_from_the_start_is_not_judged() -> None:
     assert report["not_judged"] == {"POST /v1/echo": "401"}
     assert report["by_kind"]["post"] == {"n": 3, "failed": 0, "excused": 3, "judged": False}
     assert report["by_kind"]["keepalive"]["judged"]
+    assert sum(second["n"] for second in report["seconds"]) == 2
 
 
 def test_other_fault_than_the_first_is_not_excused() -> None:
