@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ops.playbook import Outcome
     from ops.session import Session
 
-RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s")
+CHANGED = re.compile(r"^site: changed=(\d+) ")  # the last line of dash.platform.progress
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Run:
             changed = sum(
                 int(found[1])
                 for line in played.finished.lines
-                if (found := RECAP.match(line.strip()))
+                if (found := CHANGED.match(line.strip()))
             )
             step.note = f"{changed} changed" if changed else "nothing to change"
         return f"configured {self.session.stack}: {step.note}"

@@ -14,10 +14,9 @@ from rich.console import Console
 from typer.exceptions import Abort, TyperException
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import STACKS
-from ops import variables
+from ops import session, variables
 from ops.commands import access, hosts, machine, options, release, report
 from ops.console import ExitCode, UserError
-from ops import session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from contextlib import ExitStack
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -23,35 +25,37 @@ def follow(commands: Mapping[str, Sequence[str]], console: Console) -> int:
         0, or 1 when one of them failed.
     """
     width = max((len(name) for name in commands), default=0)
-    running = [
-        subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        for argv in commands.values()
-    ]
 
     def show(process: subprocess.Popen[str], name: str, style: str) -> None:
         for line in process.stdout or ():
             label = Text(f"{name:<{width}} ", style)
             console.print(label.append(line.rstrip("\n"), "default"), soft_wrap=True)
 
-    threads = [
-        threading.Thread(target=show, args=(process, name, STYLES[i % len(STYLES)]), daemon=True)
-        for i, (process, name) in enumerate(zip(running, commands, strict=True))
-    ]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    except KeyboardInterrupt:
-        for process in running:
-            process.terminate()
-        return 0
-    codes = [process.wait() for process in running]
+    with ExitStack() as stack:
+        running = [stack.enter_context(_start(argv)) for argv in commands.values()]
+        threads = [
+            threading.Thread(target=show, args=(process, name, style), daemon=True)
+            for process, name, style in zip(running, commands, cycle(STYLES), strict=False)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            for process in running:
+                process.terminate()
+            return 0
+        codes = [process.wait() for process in running]
     return int(any(codes))
+
+
+def _start(argv: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )

@@ -39,7 +39,9 @@ class Played:
     def error(self) -> str:
         """Return the one line that tells best why it failed."""
         return (
-            error_line(self.finished.lines) or f"ansible-playbook ended with {self.finished.code}"
+            first_fault(self.log.with_suffix(".events"))
+            or error_line(self.finished.lines)
+            or f"ansible-playbook ended with {self.finished.code}"
         )
 
     def check(self) -> None:
@@ -81,7 +83,9 @@ def play(
     log = log or session.log(name)
     env = {
         **session.programs(),
+        "ANSIBLE_STDOUT_CALLBACK": "dash.platform.progress",
         "ANSIBLE_DASH_EVENTS": str(log.with_suffix(".events")),
+        "ANSIBLE_DASH_TIMINGS": str(session.state_dir / "timings.json"),
         "ANSIBLE_NOCOLOR": "1",
     }
     with _variables(extra or {}, session.state_dir) as variables:
@@ -154,6 +158,23 @@ def outcome(played: Played, document: dict[str, Any] | None) -> Outcome:
     return Outcome(
         ExitCode.FAILED, f"{played.name} ended without an outcome: type ./dash doctor {log}"
     )
+
+
+def first_fault(events: Path) -> str:
+    """Return what failed first, out of the file of events: step, host, task and message.
+
+    Later faults are mostly what the first one brought about.
+    """
+    try:
+        lines = events.read_text("utf-8").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        event = json.loads(line)
+        if event["status"] in ("failed", "unreachable"):
+            said = " ".join(str(event["msg"]).split())
+            return f"{event['step']} on {event['host']}: {event['task']}: {said}"
+    return ""
 
 
 def error_line(lines: list[str]) -> str:

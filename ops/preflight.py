@@ -99,8 +99,9 @@ def _sudo(command: str) -> list[str]:
     """Return the words that make a command root's; asks for the password where sudo wants one."""
     if os.geteuid() == 0:
         return []
+    cure = f"as root, type {command.removeprefix('sudo ')}"
     if not shutil.which("sudo"):
-        raise UserError(f"root is needed and there is no sudo: as root, type {command.removeprefix('sudo ')}")
+        raise UserError(f"root is needed and there is no sudo: {cure}")
     if subprocess.run(["sudo", "-v"], check=False).returncode:
-        raise UserError(f"sudo said no: as root, type {command.removeprefix('sudo ')}")
+        raise UserError(f"sudo said no: {cure}")
     return ["sudo", "-n"]

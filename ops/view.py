@@ -108,10 +108,18 @@ def status_table(document: dict[str, Any]) -> Group:
             Text(f"{state}, serves" if serves else state, "green" if host["ready"] else "yellow"),
         )
     head = Text(f"{document['stack']}: ", "bold")
-    head.append(f"{active['version'] or 'nothing'} on {active['color']}")
+    head.append(_active(active))
     if active["digest"]:
         head.append(f" ({active['digest'][:12]})", "dim")
     return Group(head, table, *(Text(line) for line in _notes(document)))
+
+
+def _active(active: dict[str, Any]) -> str:
+    if active["color"] == "none":
+        return "nothing is active"
+    if active["color"] == "disagree":
+        return "the edges disagree about the active colour"
+    return f"{active['version'] or 'no single version'} on {active['color']}"
 
 
 def _notes(document: dict[str, Any]) -> list[str]:

@@ -178,7 +178,8 @@ def _operate(
 
     if not plan:
         session.confirm(what)
-    wanted = {key: value for key, value in extra.items() if value is not False and value not in (None, "")}
+    unset = (None, "")  # not 0, which an operator may mean
+    wanted = {k: v for k, v in extra.items() if v is not False and v not in unset}
     outcome = playbook.operate(session, name, wanted)
     if session.json:
         failed = {

@@ -41,16 +41,14 @@ class Checkout:
     def state(self) -> Path:
         return self.root / ".dash" / self.stack
 
-    def session(self, **given: Any) -> Session:  # noqa: ANN401 -- as Session takes it
+    def session(self, **given: Any) -> Session:
         return Session(stack=self.stack, environ={}, root=self.root, **given)
 
     def ansible(self, script: str, name: str = "ansible-playbook") -> None:
         """Make the program do what the shell script says; `$state` is the state directory."""
         path = self.root / "bin" / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(
-            ANSIBLE.format(calls=self.root / "calls", state=self.state, script=script)
-        )
+        path.write_text(ANSIBLE.format(calls=self.root / "calls", state=self.state, script=script))
         path.chmod(0o755)
 
     def writes(self, name: str, document: object, rest: str = "") -> None:

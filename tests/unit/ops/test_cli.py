@@ -263,9 +263,7 @@ def _raise_broken_pipe(*_: object) -> None:
     raise BrokenPipeError
 
 
-def test_the_tests_get_their_arguments(
-    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_tests_get_their_arguments(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
 
     def run(argv: list[str]) -> int:

@@ -105,5 +105,6 @@ def test_a_broken_timings_file_is_as_good_as_none(timings: Timings, content: str
 
 
 def test_a_usage_error_exits_2_and_others_1() -> None:
-    assert UsageError("x").code == ExitCode.USAGE == 2
-    assert UserError("x").code == ExitCode.FAILED == 1
+    assert UsageError("x").code is ExitCode.USAGE
+    assert UserError("x").code is ExitCode.FAILED
+    assert [int(code) for code in ExitCode] == [0, 1, 2, 3, 4]

@@ -85,7 +85,7 @@ def test_a_clock_that_nobody_keeps_is_a_warning(
 
 
 @pytest.fixture(name="taken")
-def _taken() -> Any:  # noqa: ANN401 -- a generator of a port
+def _taken() -> Any:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -84,6 +85,32 @@ def test_the_line_that_matters_is_found(lines: list[str], said: str) -> None:
     assert playbook.error_line(lines) == said
 
 
+def test_the_first_fault_is_the_reason_not_what_it_brought_about(checkout: Checkout) -> None:
+    faults = (
+        ("app-1", "ignored", "no matter"),
+        ("app-1", "failed", "port 8000 is taken\nby x"),
+        ("edge-1", "failed", "nothing to switch to"),
+    )
+    (checkout.root / "faults").write_text(
+        "".join(
+            json.dumps({"step": "5 stage", "task": "Start", "host": h, "status": s, "msg": m})
+            + "\n"
+            for h, s, m in faults
+        )
+    )
+    checkout.ansible(f'cp "{checkout.root}/faults" "$ANSIBLE_DASH_EVENTS"; echo "✗ later"; exit 2')
+
+    assert playbook.play(checkout.session(), "deploy").error == (
+        "5 stage on app-1: Start: port 8000 is taken by x"
+    )
+
+
+def test_without_faults_among_the_events_the_output_is_looked_at(checkout: Checkout) -> None:
+    checkout.ansible('echo \'{"status": "ok"}\' >"$ANSIBLE_DASH_EVENTS"; echo "ERROR! no"; exit 2')
+
+    assert playbook.play(checkout.session(), "deploy").error == "no"
+
+
 def test_a_fresh_outcome_is_the_last_line_and_the_exit_code(checkout: Checkout) -> None:
     checkout.writes("operation.json", {**DONE, "exit_code": 3, "line": "went back"}, "exit 2")
     ended = playbook.operate(checkout.session(), "deploy")
@@ -133,9 +160,7 @@ def test_a_silent_failure_tells_the_exit_code_of_ansible(checkout: Checkout) -> 
 
 
 def test_an_interrupted_operation_says_what_comes_next(checkout: Checkout) -> None:
-    checkout.ansible(
-        f"trap 'echo undone; exit 99' INT; kill -INT {os.getpid()}; sleep 5 & wait"
-    )
+    checkout.ansible(f"trap 'echo undone; exit 99' INT; kill -INT {os.getpid()}; sleep 5 & wait")
     ended = playbook.operate(checkout.session(), "deploy")
 
     assert ended.exit_code == 1
@@ -146,7 +171,8 @@ def test_an_interrupted_operation_that_undid_itself_tells_its_own_outcome(
     checkout: Checkout,
 ) -> None:
     checkout.writes(
-        "operation.json", {**DONE, "exit_code": 1, "line": "abandoned"},
+        "operation.json",
+        {**DONE, "exit_code": 1, "line": "abandoned"},
         f"trap 'exit 2' INT; kill -INT {os.getpid()}; sleep 5 & wait",
     )
 

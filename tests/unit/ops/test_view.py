@@ -28,7 +28,7 @@ def facts() -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def text(renderable: Any) -> str:  # noqa: ANN401 -- anything rich can render
+def text(renderable: Any) -> str:
     console = Console(file=io.StringIO(), width=160)
     console.print(renderable)
     assert isinstance(console.file, io.StringIO)
@@ -64,16 +64,20 @@ def test_edges_that_disagree_are_told_as_such() -> None:
     seen = facts()
     seen["edge-2"] = {**seen["edge-1"], "active": "green"}
 
-    assert view.status("lab", seen)["active"] == {
-        "color": "disagree", "version": None, "digest": None
-    }  # fmt: skip
+    document = view.status("lab", seen)
+
+    assert document["active"] == {"color": "disagree", "version": None, "digest": None}
+    assert "the edges disagree" in text(view.status_table(document))
 
 
 def test_a_colour_half_way_between_two_versions_has_no_version() -> None:
     seen = facts()
     seen["app-blue-2"] = {**seen["app-blue-1"], "current": GREEN}
 
-    assert view.status("lab", seen)["active"]["version"] is None
+    document = view.status("lab", seen)
+
+    assert document["active"]["version"] is None
+    assert "no single version on blue" in text(view.status_table(document))
 
 
 def test_before_the_first_release_nothing_is_active() -> None:
@@ -84,7 +88,7 @@ def test_before_the_first_release_nothing_is_active() -> None:
     document = view.status("lab", seen)
 
     assert document["active"] == {"color": "none", "version": None, "digest": None}
-    assert "nothing on none" in text(view.status_table(document))
+    assert "lab: nothing is active" in text(view.status_table(document))
 
 
 def test_without_a_database_the_schema_is_unknown() -> None:
@@ -120,7 +124,7 @@ def test_the_table_marks_who_serves_and_what_is_under_way() -> None:
     assert "lease: deploy by ann@desk, until later" in shown
 
 
-def entry(version: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- an entry's values
+def entry(version: str, **more: Any) -> dict[str, Any]:
     return {
         "id": version, "at": "2026-11-23T06:00:00+00:00", "kind": "deploy", "outcome": "done",
         "version": version, "digest": version * 8, "git_sha": f"sha{version}", "who": "ann@desk",
