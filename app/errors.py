@@ -1,0 +1,46 @@
+"""Errors as clients see them: one envelope, and nothing internal."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+
+class ApiError(Exception):
+    """An answer other than the wanted one.
+
+    Args:
+        status: of HTTP.
+        code: constant, for programs.
+        message: one sentence, for people.
+        retry_after: seconds after which another try makes sense.
+    """
+
+    def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+        self.retry_after = retry_after
+
+
+class Unauthorized(ApiError):
+    """No key, or not one that may."""
+
+    def __init__(self, message: str = "a valid API key is needed") -> None:
+        super().__init__(401, "unauthorized", message)
+
+
+class Unavailable(ApiError):
+    """What the answer needs is gone for a while."""
+
+    def __init__(self, message: str = "the database does not answer") -> None:
+        super().__init__(503, "unavailable", message, retry_after=5)
+
+
+def envelope(error: ApiError, request_id: str) -> web.Response:
+    """Return the answer for an error."""
+    headers = {"Cache-Control": "no-store"}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status == web.HTTPUnauthorized.status_code:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = {"error": {"code": error.code, "message": error.message, "request_id": request_id}}
+    return web.json_response(body, status=error.status, headers=headers)
