@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 REMOTE = (
@@ -23,6 +24,7 @@ REMOTE = (
     "ansible_collections.dash.platform.plugins.module_utils.leasectl hold --id {id}"
 )
 LOST = 3  # leasectl's exit code for a lease that is somebody else's
+GRACE = 5.0  # seconds that a connection has to end
 
 
 @dataclass
@@ -37,29 +39,37 @@ class Edge:
         """Send one renewal; reconnect when the connection broke."""
         if self.process is not None and self.process.poll() is not None:
             self.lost = self.process.returncode == LOST
-            self.process = None
+            self.close()
+            if self.lost:
+                return
         if self.process is None:
-            self.process = subprocess.Popen(  # noqa: S603 -- ssh with arguments of our own
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0
             )
-        try:
-            if self.process.stdin is not None:
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError):  # the next beat sees that it ended, and why
                 self.process.stdin.write(b"\n")
-                self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # the next beat sees that it ended, and why
 
     def close(self) -> None:
         """End the connection; the lease stays as it is."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=5)
+        if self.process is None:
+            return
+        process, self.process = self.process, None
+        if process.stdin is not None:
+            process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(timeout=GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def hold(edges: list[Edge], parent: int, interval: float) -> int:
     """Renew on all edges every `interval` seconds until `parent` ends.
 
-    Returns 0, or 1 when an edge says that the lease is somebody else's.
+    Returns 0, or 1 when an edge says that the lease is somebody else's; `parent` is interrupted
+    then. Raises ProcessLookupError when there is no such process.
     """
     watched = os.pidfd_open(parent)
     poller = select.poll()
@@ -97,7 +107,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return hold(edges, args.parent, args.interval)
     except ProcessLookupError:
-        sys.stderr.write(f"process {args.parent} is gone after {time.monotonic() - started:.1f} s\n")
+        lived = time.monotonic() - started
+        sys.stderr.write(f"process {args.parent} is gone after {lived:.1f} s\n")
         return 0
 
 

@@ -19,7 +19,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return path, version, digest, git_sha and schema of the artifact."""
         result = super().run(tmp, task_vars)
         args = self._task.args

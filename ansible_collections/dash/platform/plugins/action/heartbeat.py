@@ -17,7 +17,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the helper's process id."""
         result = super().run(tmp, task_vars)
         args = self._task.args
@@ -26,14 +26,22 @@ class ActionModule(ActionBase):
                 controller.stop(int(args["pid"]))
             return {**result, "changed": False}
         host_vars = (task_vars or {})["hostvars"]
-        hosts = [h for h in (task_vars or {})["ansible_play_hosts_all"]
-                 if host_vars[h]["dash_role"] == "edge"]
+        hosts = [
+            h
+            for h in (task_vars or {})["ansible_play_hosts_all"]
+            if host_vars[h]["dash_role"] == "edge"
+        ]
         pid = controller.spawn(
             [
-                sys.executable, "-m", "ops.heartbeat",
-                "--parent", str(controller.playbook_pid()),
-                "--id", str(args["id"]),
-                "--edges", json.dumps([controller.ssh_command(host_vars[h]) for h in hosts]),
+                sys.executable,
+                "-m",
+                "ops.heartbeat",
+                "--parent",
+                str(controller.playbook_pid()),
+                "--id",
+                str(args["id"]),
+                "--edges",
+                json.dumps([controller.ssh_command(host_vars[h]) for h in hosts]),
             ],
             Path(args["root"]),
             Path(args["state_dir"]) / "logs" / "heartbeat.log",

@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the process id (started) or the final report (stopped)."""
         result = super().run(tmp, task_vars)
         args = self._task.args
@@ -33,11 +33,25 @@ class ActionModule(ActionBase):
         report.parent.mkdir(parents=True, exist_ok=True)
         pid = controller.spawn(
             [
-                sys.executable, "-m", "ops.prober",
-                "--url", str(args["url"]), "--ca", str(args["ca"]), "--report", str(report),
-                "--rate", str(args["rate"]), "--connections", str(args["connections"]),
-                "--key-file", str(args["key_file"]),
-                "--parent", str(controller.playbook_pid()), "--max-seconds", str(MAX_SECONDS),
+                sys.executable,
+                "-m",
+                "ops.prober",
+                "--url",
+                str(args["url"]),
+                "--ca",
+                str(args["ca"]),
+                "--report",
+                str(report),
+                "--rate",
+                str(args["rate"]),
+                "--connections",
+                str(args["connections"]),
+                "--key-file",
+                str(args["key_file"]),
+                "--parent",
+                str(controller.playbook_pid()),
+                "--max-seconds",
+                str(MAX_SECONDS),
             ],
             Path(args["root"]),
             report.with_suffix(".log"),
@@ -45,7 +59,8 @@ class ActionModule(ActionBase):
         end = time.monotonic() + START_TIMEOUT
         while not controller.read_report(report):
             if time.monotonic() > end:
-                msg = f"the prober gave no report within {START_TIMEOUT:.0f} s: see {report.with_suffix('.log')}"
+                log = report.with_suffix(".log")
+                msg = f"the prober gave no report within {START_TIMEOUT:.0f} s: see {log}"
                 raise AnsibleActionFail(msg)
             time.sleep(0.1)
         return {**result, "changed": False, "pid": pid}

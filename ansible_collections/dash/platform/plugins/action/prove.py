@@ -14,22 +14,24 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.dash.platform.plugins.module_utils import controller, verdict
+from ansible_collections.dash.platform.plugins.module_utils import controller, sample, verdict
 
 TIMEOUT = 120  # seconds for all requests together
 
 
-def smoke(url: str, ca: str, version: str) -> str:
+def smoke(url: str, ca: str, version: str, timeout: float = 10.0) -> str:
     """Ask the preview address once for readiness and the version; return what is wrong, or ""."""
-    context = ssl.create_default_context(cafile=ca)
+    opener = urllib.request.build_opener(  # a proxy has no business between us and our own edge
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca)),
+    )
     try:
-        with urllib.request.urlopen(  # noqa: S310 -- the stack's own https address
-            f"{url}/readyz", context=context, timeout=10
-        ) as answer:
+        with opener.open(f"{url}/readyz", timeout=timeout) as answer:
             body = json.load(answer)
             seen = answer.headers.get("X-Dash-Version", "")
     except urllib.error.HTTPError as error:
-        return f"GET {url}/readyz answered {error.code}"
+        with error:
+            return f"GET {url}/readyz answered {error.code}"
     except (OSError, ValueError) as error:
         return f"GET {url}/readyz: {error}"
     if seen != version:
@@ -43,7 +45,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the verdict: {"verdict", "n", "failures", "why", …}; fail when it is a fail."""
         result = super().run(tmp, task_vars)
         args = self._task.args
@@ -62,21 +64,29 @@ class ActionModule(ActionBase):
 
     def _judge(self, args: dict[str, Any]) -> dict[str, Any]:
         """Send the requests to the new release and hold them against the serving one."""
-        report = Path(args["report"])
+        report, public = Path(args["report"]), Path(args["public_report"])
         report.unlink(missing_ok=True)
-        words = [
-            sys.executable, "-m", "ops.prober", "--url", str(args["url"]), "--ca", str(args["ca"]),
-            "--report", str(report), "--requests", str(args["requests"]),
-            "--rate", str(args["rate"]), "--connections", str(args["connections"]),
-            "--key-file", str(args["key_file"]),
-        ]
-        done = subprocess.run(  # noqa: S603 -- our own program, no shell
-            words, cwd=args["root"], timeout=TIMEOUT, capture_output=True, text=True, check=False
-        )
+        old = controller.read_report(public)
+        options = {k: str(args[k]) for k in ("url", "ca", "requests", "rate", "connections")}
+        options |= {"report": str(report), "key-file": str(args["key_file"])}
+        if old:  # what the serving release gets wrong as well is not the new one's fault
+            options["baseline"] = str(public)
+        words = [word for key, value in options.items() for word in (f"--{key}", value)]
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "ops.prober", *words],
+                cwd=args["root"],
+                timeout=TIMEOUT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            msg = f"the requests to the preview address took more than {TIMEOUT} s"
+            raise AnsibleActionFail(msg) from None
         new = controller.read_report(report)
         if not new:
             lines = done.stderr.strip().splitlines() or ["no report"]
             msg = f"the requests to the preview address could not be sent: {lines[-1]}"
             raise AnsibleActionFail(msg)
-        old = controller.read_report(Path(args["public_report"]))
-        return verdict.judge(verdict.quantiles(new), verdict.quantiles(old))
+        return verdict.judge(sample.whole(new), sample.whole(old))

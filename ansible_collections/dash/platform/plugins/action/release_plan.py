@@ -25,7 +25,7 @@ PLANNERS = {
 def gather(task_vars: dict[str, Any], register: str) -> tuple[standing.Facts, list[standing.Entry]]:
     """Collect what `release_facts` registered on every host of the play, and the merged ledger.
 
-    A host that could not be reached has no such variable: it is reported as unreachable.
+    A host that gave none is reported as unreachable, with `why` when it said something else.
     """
     facts: standing.Facts = {}
     entries: dict[str, standing.Entry] = {}
@@ -34,13 +34,20 @@ def gather(task_vars: dict[str, Any], register: str) -> tuple[standing.Facts, li
         got = host_vars.get(register)
         base = {"role": host_vars["dash_role"], "color": host_vars["dash_color"]}
         if not isinstance(got, dict) or got.get("unreachable") or "fence" not in got:
-            facts[host] = {**base, "unreachable": True}
+            facts[host] = {**base, "unreachable": True, "why": _why(got)}
             continue
         skew = float(got["clock"]) - time.time()
         facts[host] = {**got, **base, "clock_skew": 0.0 if -STALE < skew < 0 else skew}
         for entry in got.get("ledger") or []:
             entries.setdefault(entry["id"], entry)
     return facts, sorted(entries.values(), key=lambda e: (e["fence"], e["at"]))
+
+
+def _why(got: object) -> str:
+    """Return what a host said instead of its facts, "" when it was not reached at all."""
+    if not isinstance(got, dict) or got.get("unreachable"):
+        return ""
+    return (str(got.get("msg") or "").strip().splitlines() or [""])[0]
 
 
 def dead_lease(facts: standing.Facts) -> str:
@@ -54,7 +61,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the plan, a fresh operation id and the holder; fail with a refusal's line."""
         result = super().run(tmp, task_vars)
         args = self._task.args

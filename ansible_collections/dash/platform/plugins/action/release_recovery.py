@@ -13,6 +13,7 @@ from ansible.utils.display import Display
 from ansible_collections.dash.platform.plugins.action import release_plan
 from ansible_collections.dash.platform.plugins.module_utils import controller, standing
 
+SAME = ("version", "digest", "git_sha", "config_hash", "config", "known", "previous")
 NOWHERE = "nowhere"  # a colour that no host has
 
 
@@ -27,7 +28,8 @@ def settle(operation: dict[str, Any], fence: int, now: float) -> dict[str, Any]:
     """Return what to do about an interrupted operation: traffic, what to put back, ledger entry."""
     made = operation["plan"]
     finish = operation["state"] == "confirmed"
-    undo = not finish and not made["warm"]
+    # A promoted deploy is warm (it was staged before), yet it is taken away like any other.
+    undo = not finish and (not made["warm"] or made["kind"] == "deploy")
     put_back = made["restore"] or {"version": "", "config_hash": ""}
     state = operation["state"]
     outcome = "done" if finish else "reverted" if state in ("switched", "reverted") else "abandoned"
@@ -36,18 +38,28 @@ def settle(operation: dict[str, Any], fence: int, now: float) -> dict[str, Any]:
         "reverted": "after the switch: traffic is back on the old colour",
         "abandoned": "before the switch: undone, clients noticed nothing",
     }[outcome]
-    line = f"the {operation['kind']} of {operation['version']} was interrupted {how}"
+    what = f"the {made['kind']} of {made['version']}"
+    line = f"{what} was interrupted {how}"
+    if state == "paused":
+        line = f"{what} waited for an answer: undone, clients noticed nothing"
+    if made["kind"] == "migrate":
+        line = f"{what} was interrupted: the steps that it had finished stand"
     entry = {
         "id": operation["id"] if finish else str(uuid.uuid4()),
         "at": controller.rfc3339(now),
-        "kind": operation["kind"] if finish else "recover",
+        "kind": made["kind"] if finish else "recover",
         "outcome": outcome,
-        "version": made["version"], "digest": made["digest"], "git_sha": made["git_sha"],
-        "config_hash": made["config_hash"], "config": made["config"], "known": made["known"],
-        "schema": [], "color": made["to_color"] if finish else made["from_color"],
-        "previous": made["previous"], "who": controller.holder()["user"], "why": line,
-        "reason": "other", "fence": fence, "quarantine": made["quarantine"] if finish else [],
-        "verdicts": {}, "timings": {}, "prober": {},
+        **{key: made[key] for key in SAME},
+        "schema": [],
+        "color": made["to_color"] if finish else made["from_color"],
+        "who": controller.holder()["user"],
+        "why": line,
+        "reason": "other",
+        "fence": fence,
+        "quarantine": made["quarantine"] if finish else [],
+        "verdicts": {},
+        "timings": {},
+        "prober": {},
     }
     return {
         "traffic": "confirmed" if finish else "reverted",
@@ -63,11 +75,11 @@ def settle(operation: dict[str, Any], fence: int, now: float) -> dict[str, Any]:
 
 
 class ActionModule(ActionBase):
-    """Arguments: facts (name of the registered variable), kind (of the operation to come)."""
+    """Arguments: facts (name of the registered variable), kind (of what comes next), plan_only."""
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return needed, and what `recover.yml` does when it is."""
         result = super().run(tmp, task_vars)
         facts, ledger = release_plan.gather(task_vars or {}, str(self._task.args["facts"]))
@@ -75,15 +87,27 @@ class ActionModule(ActionBase):
         operation = interrupted(facts)
         if operation is None or (kind == "promote" and operation["state"] == "paused"):
             return {**result, "changed": False, "needed": False}
-        if operation["state"] == "paused" and kind in ("deploy", "switch"):
-            msg = (f"the deploy of {operation['version']} waits for an answer. "
-                   "Next: ./dash promote or ./dash abort")
+        if operation["state"] == "paused" and kind in ("deploy", "switch", "migrate"):
+            msg = (
+                f"the deploy of {operation['plan']['version']} waits for an answer. "
+                "Next: ./dash promote or ./dash abort"
+            )
             raise AnsibleActionFail(msg)
+        if self._task.args.get("plan_only"):
+            said = f"an interrupted {operation['plan']['kind']} will be settled first"
+            Display().display(said)
+            return {**result, "changed": False, "needed": False}
         fence = standing.highest_fence(facts, ledger) + 1
         made = settle(operation, fence, time.time())
         Display().display(made["line"])
         return {
-            **result, **made, "changed": False, "needed": True, "id": str(uuid.uuid4()),
-            "operation": operation["id"], "fence": fence, "holder": controller.holder(),
+            **result,
+            **made,
+            "changed": False,
+            "needed": True,
+            "id": str(uuid.uuid4()),
+            "operation": operation["id"],
+            "fence": fence,
+            "holder": controller.holder(),
             "dead": release_plan.dead_lease(facts),
         }

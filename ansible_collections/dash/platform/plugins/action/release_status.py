@@ -16,7 +16,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Write {"facts": {host: …}, "ledger": [entries, oldest first]}."""
         result = super().run(tmp, task_vars)
         facts, ledger = release_plan.gather(task_vars or {}, str(self._task.args["facts"]))

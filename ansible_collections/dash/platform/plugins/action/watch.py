@@ -8,65 +8,56 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.dash.platform.plugins.module_utils import controller, verdict
+from ansible_collections.dash.platform.plugins.module_utils import controller, sample, verdict
 
 STALE = 5.0  # seconds without a new report: the prober hangs, nothing is known
+PAUSE = 1.0  # seconds between two looks
 
 
-def colour_between(
-    report: dict[str, Any], color: str, start: float, end: float
-) -> tuple[int, int, list[float]]:
-    """Return requests, failures and per-second p95s (ms) of a colour in [start, end) (epoch)."""
-    n = failed = 0
-    p95s: list[float] = []
-    for second in report.get("seconds", []):
-        if not start <= second["t"] < end:
-            continue
-        got = second["colors"].get(color)
-        if got:
-            n += got["n"]
-            failed += got["failed"]
-            p95s.append(got["p95_ms"])
-        elif color != "":
-            failed += second["failed"] if not second["colors"] else 0
-            n += second["failed"] if not second["colors"] else 0
-    return n, failed, p95s
+def judge(
+    report: dict[str, Any], color: str, previous: str, since: float, now: float
+) -> dict[str, Any]:
+    """Return the verdict on `color`, which took over from `previous` (times: epoch).
+
+    An edge that went back by itself is a failure; a silent prober is none of the release's.
+    """
+    counted = {"n": 0, "failures": 0}
+    back = [s for s in report.get("switches", []) if s["t"] >= since and s["to"] == previous]
+    if back:
+        why = f"the edge went back to {previous} by itself"
+        return {"verdict": "fail", **counted, "why": why}
+    if not report or now - report["updated"] > STALE or not report["reachable"]:
+        why = "no answer from anywhere: the prober's own network may be at fault"
+        return {"verdict": "inconclusive", **counted, "why": why}
+    # The second of the switch itself holds answers of both colours: it counts for neither.
+    new = sample.between(report, color, since, now + 1)
+    old = sample.between(report, previous, 0, int(since))
+    return verdict.judge(new, old)
 
 
 class ActionModule(ActionBase):
-    """Arguments: report, color (new), previous (old colour), seconds, since (epoch of the switch)."""
+    """Arguments: report, color (new), previous (old colour), seconds."""
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return `judged`; fail as soon as the new colour is worse, or an edge went back."""
         result = super().run(tmp, task_vars)
         args = self._task.args
         since = time.time()
         end = since + float(args["seconds"])
-        judged: dict[str, Any] = {"verdict": "inconclusive", "n": 0, "failures": 0, "why": ""}
         while True:
-            time.sleep(min(1.0, max(0.0, end - time.time())))
-            report = controller.read_report(Path(args["report"]))
-            judged = self._judge(report, args, since)
-            if judged["verdict"] == "fail" or time.time() >= end:
+            time.sleep(min(PAUSE, max(0.0, end - time.time())))
+            now = time.time()
+            judged = judge(
+                controller.read_report(Path(args["report"])),
+                str(args["color"]),
+                str(args["previous"]),
+                since,
+                now,
+            )
+            if judged["verdict"] == "fail" or now >= end:
                 break
         failed = judged["verdict"] == "fail"
         msg = f"after the switch the new release is worse: {judged['why']}" if failed else ""
         return {**result, "changed": False, "failed": failed, "msg": msg, "judged": judged}
-
-    @staticmethod
-    def _judge(report: dict[str, Any], args: dict[str, Any], since: float) -> dict[str, Any]:
-        color, previous = str(args["color"]), str(args["previous"])
-        back = [s for s in report.get("switches", []) if s["t"] >= since and s["to"] == previous]
-        if back:
-            why = f"the edge went back to {previous} by itself"
-            return {"verdict": "fail", "n": 0, "failures": 0, "why": why}
-        now = time.time()
-        if now - report.get("updated", now) > STALE or not report.get("reachable", True):
-            why = "no answer from anywhere: the prober's own network may be at fault"
-            return {"verdict": "inconclusive", "n": 0, "failures": 0, "why": why}
-        # The first whole second after the switch still holds answers of the old colour.
-        new = colour_between(report, color, since, now + 1)
-        old = colour_between(report, previous, 0, since)
-        return verdict.judge(verdict.Sample.of(*new), verdict.Sample.of(*old))

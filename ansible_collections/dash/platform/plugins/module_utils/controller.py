@@ -12,7 +12,13 @@ import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+_STARTED: list[subprocess.Popen[bytes]] = []
 
 
 def parse_time(text: str) -> float:
@@ -60,17 +66,22 @@ def holder() -> dict[str, Any]:
 
 
 def is_dead(who: dict[str, Any]) -> bool:
-    """Tell whether a lease's holder ran on this machine, in this boot, and is gone."""
+    """Tell whether a lease's holder ran on this machine, in this boot, and is gone.
+
+    Containers of one machine share its boot, not its processes: the host name tells them apart.
+    """
     return (
         bool(who.get("boot_id"))
-        and who["boot_id"] == boot_id()
-        and process_start(int(who["pid"])) != who["pid_start"]
+        and (who["boot_id"], who["host"]) == (boot_id(), socket.gethostname())
+        and (not _runs(int(who["pid"])) or process_start(int(who["pid"])) != who["pid_start"])
     )
 
 
-def ssh_command(host: Any) -> list[str]:
+def ssh_command(host: Mapping[str, Any]) -> list[str]:
     """Return the ssh command for a host, from its Ansible variables."""
-    command = ["ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5"]
+    # A connection that hangs is given up soon enough for another before the lease runs out.
+    limits = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=4", "ServerAliveCountMax=2")
+    command = ["ssh", *(word for limit in limits for word in ("-o", limit))]
     command += shlex.split(str(host.get("ansible_ssh_common_args", "")))
     if key := host.get("ansible_ssh_private_key_file"):
         command += ["-i", str(key)]
@@ -86,10 +97,15 @@ def spawn(argv: list[str], root: Path, log: Path) -> int:
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
-        process = subprocess.Popen(  # noqa: S603 -- our own programs, no shell
-            argv, cwd=root, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        process = subprocess.Popen(
+            argv,
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
             start_new_session=True,
         )
+    _STARTED.append(process)  # nobody waits for it here, and its object would complain of that
     return process.pid
 
 
@@ -118,18 +134,37 @@ def _runs(pid: int) -> bool:
 def run_json(argv: list[str], root: Path, timeout: float) -> dict[str, Any]:
     """Run a program that prints one JSON document and return it.
 
+    Args:
+        argv: the program and its arguments.
+        root: working directory.
+        timeout: seconds.
+
     Raises:
-        RuntimeError: with the program's last error line.
+        RuntimeError: with the program's last error line, or that it took too long or said nothing.
     """
-    done = subprocess.run(  # noqa: S603 -- our own programs, no shell
-        argv, cwd=root, capture_output=True, text=True, timeout=timeout, check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    name = " ".join(Path(word).name for word in argv[:3])
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{name} took more than {timeout:.0f} s") from None
+    except OSError as error:
+        raise RuntimeError(f"{name} cannot be run: {error.strerror}") from None
     if done.returncode:
-        lines = [x for x in (done.stderr + "\n" + done.stdout).splitlines() if x.strip()]
-        raise RuntimeError(lines[-1] if lines else f"{argv[2]} ended with {done.returncode}")
-    document: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return document
+        lines = [x for x in (done.stdout + "\n" + done.stderr).splitlines() if x.strip()]
+        raise RuntimeError(lines[-1] if lines else f"{name} ended with {done.returncode}")
+    try:
+        document = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise RuntimeError(f"{name} printed no JSON document") from None
+    return dict(document)
 
 
 def read_report(path: Path) -> dict[str, Any]:

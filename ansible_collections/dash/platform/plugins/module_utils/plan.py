@@ -188,7 +188,7 @@ def rollback(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
     if wanted.same_as(active):
         noop, work = f"{wanted.version} is active already, nothing to do", returning.SchemaWork()
     else:
-        noop, work = "", returning.schema_work(facts, target)
+        noop, work = "", returning.schema_work(facts, target, from_color)
     there = standing.release_on(facts, to_color)
     warm = wanted.same_as(there) and standing.is_serving(facts, to_color)
     if not warm and not noop:

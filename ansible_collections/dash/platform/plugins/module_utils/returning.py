@@ -51,7 +51,7 @@ def target(version: str, active: Release | None, ledger: list[Entry], *, force: 
     return fit[-1]
 
 
-def schema_work(facts: Facts, chosen: Entry) -> SchemaWork:
+def schema_work(facts: Facts, chosen: Entry, from_color: str) -> SchemaWork:
     """Return what the target needs of the schema.
 
     Raises Refusal past an irreversible or contract step the target does not know.
@@ -73,7 +73,12 @@ def schema_work(facts: Facts, chosen: Entry) -> SchemaWork:
         )
     down_to = max(known & set(ids), default="")
     down = [m["id"] for m in later if down_to and m["id"] > down_to]
-    return SchemaWork(up=not known <= set(ids), down=down, down_to=down_to if down else "")
+    up = not known <= set(ids)
+    lost = [h for h in standing.colour_hosts(facts, from_color) if facts[h].get("unreachable")]
+    if down and lost:
+        why = f"{', '.join(lost)} may still run the newer release: the schema stays as it is"
+        return SchemaWork(up=up, left=why)
+    return SchemaWork(up=up, down=down, down_to=down_to if down else "")
 
 
 def check_kept(wanted: Release, facts: Facts, hosts: list[str]) -> None:

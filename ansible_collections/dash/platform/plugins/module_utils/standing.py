@@ -1,7 +1,7 @@
 """How a stack stands before an operation: facts of hosts read, nothing decided, nothing changed.
 
 Facts are what `dash.platform.release_facts` reports, by host name, plus `clock_skew` (seconds). A
-host that did not answer has `role`, `color` and `unreachable` only.
+host that did not answer has `role`, `color`, `unreachable` and perhaps `why` only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_CLOCK_SKEW = 5.0  # seconds; leases count in tens of seconds
 MIN_CERT_DAYS = 1
 
 
-class Refusal(Exception):  # noqa: N818 -- not an error: the right answer to what was asked
+class Refusal(Exception):
     """The operation may not start. `str()` is one line that says why and what to type next."""
 
 
@@ -135,7 +135,7 @@ def objections(facts: Facts, hosts: Iterable[str]) -> list[str]:
 
 def _host_objections(host: str, f: dict[str, Any]) -> list[str]:
     if f.get("unreachable"):
-        return [f"{host} does not answer over ssh"]
+        return [f"{host}: {f['why']}" if f.get("why") else f"{host} does not answer over ssh"]
     why = []
     if f.get("disk_free_mib", MIN_DISK_MIB) < MIN_DISK_MIB:
         why.append(f"{host} has {f['disk_free_mib']} MiB of disk left, {MIN_DISK_MIB} are needed")
