@@ -156,6 +156,7 @@ class Run:
                 word = "FAIL" if outcome.counts.failed else "SKIPPED"
                 self.place.say(f"{word} {outcome.part}: {outcome.reason}")
         total = sum((o.counts for o in self.outcomes), junit.Counts())
+        self.place.say(f"{'in all':<12} {seconds(sum(self.took.values()))}")
         if self.interrupted:
             self.place.say("INTERRUPTED: what stands below is not the whole run")
         self.place.say(str(total))
