@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NAME = "dash"
 CLASSES = ("expand", "contract", "irreversible")
 _CLASS_LINE = re.compile(r"^--\s*class:\s*(\S+)\s*$", re.MULTILINE)
-_MIGRATION = re.compile(r"(?P<id>[0-9]+)_[a-z0-9_]+\.sql")
+_MIGRATION = re.compile(r"[0-9]+_[a-z0-9_]+\.sql")
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,19 @@ class Artifact:
 
 
 def schema_of(migrations: Sequence[Path]) -> dict[str, list[str]]:
-    """Return the ids of migration files by the class that stands in their header.
+    """Return the ids (file names without .sql) of migrations by the class in their header.
 
     Raises:
         BuildError: when a file has no or another class, or is not named `<id>_<words>.sql`.
     """
     found: dict[str, list[str]] = {name: [] for name in CLASSES}
     for path in migrations:
-        match = _MIGRATION.fullmatch(path.name)
         classes = _CLASS_LINE.findall(path.read_text(encoding="utf-8"))
-        if match is None:
+        if not _MIGRATION.fullmatch(path.name):
             raise BuildError(f"{path} is not named like a migration: 0007_add_names.sql")
         if len(classes) != 1 or classes[0] not in CLASSES:
             raise BuildError(f"{path}: its header needs one line `-- class: {'|'.join(CLASSES)}`")
-        found[classes[0]].append(match["id"])
+        found[classes[0]].append(path.stem)
     return {name: sorted(ids) for name, ids in found.items()}
 
 

@@ -49,14 +49,20 @@ def git(folder: Path, *words: str) -> str:
 @pytest.fixture(scope="session")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("index")
-    make_wheel(folder, "pip", "99.0", "License-Expression: MIT")
+    make_wheel(
+        folder,
+        "pip",
+        "99.0",
+        "License-Expression: MIT",
+        'Requires-Dist: alpha; python_version < "3"',
+    )
     make_wheel(
         folder,
         "alpha",
         "1.0",
         "Classifier: License :: OSI Approved :: MIT License",
         "Requires-Dist: pip>=9",
-        'Requires-Dist: absent; python_version < "3"',
+        "Requires-Dist: absent",
     )
     return folder
 

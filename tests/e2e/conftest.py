@@ -1,0 +1,40 @@
+"""A lab of its own for the whole session; the runner (`ops.testing`) takes it down on every way out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.driver import Lab
+from tests.e2e.variants import VARIANTS
+
+
+@pytest.fixture(name="lab", scope="session")
+def _lab() -> Iterator[Lab]:
+    """Return a lab that is up and runs this checkout."""
+    name = os.environ.get("DASH_TEST_LAB", "e2e")
+    lab = Lab(name)
+    lab.ok("up")
+    yield lab
+
+
+@pytest.fixture(name="artifacts", scope="session")
+def _artifacts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Return the artifacts of all variants by name: {"path", "version", "digest"}."""
+    return Artifacts(lab, tmp_path_factory.mktemp("artifacts"))
+
+
+class Artifacts(dict[str, dict[str, Any]]):
+    """Artifacts by the name of their variant, each built when first asked for."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        super().__init__()
+        self._lab, self._directory = lab, directory
+
+    def __missing__(self, name: str) -> dict[str, Any]:
+        self[name] = self._lab.build(self._directory / name, VARIANTS[name])
+        return self[name]

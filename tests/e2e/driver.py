@@ -1,0 +1,191 @@
+"""Drive a lab as its operator would: `./dash` as a process, releases made from edited copies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND_TIMEOUT = 900  # seconds; the longest is a cold `up`
+
+Edit = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    output: str
+    seconds: float
+
+    @property
+    def last(self) -> str:
+        """The last line that is not empty."""
+        lines = [x for x in self.output.splitlines() if x.strip()]
+        return lines[-1] if lines else ""
+
+
+@dataclass
+class Client:
+    """The independent load client while it runs, and its figures afterwards."""
+
+    process: subprocess.Popen[str]
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+class Lab:
+    """One lab, of this checkout, with a name of its own."""
+
+    def __init__(self, name: str, stack: str = "lab", root: Path = ROOT) -> None:
+        self.name, self.stack, self.root = name, stack, root
+        self.directory = root / ".dash" / (f"{name}.{stack}" if name else stack)
+        self.env = {**os.environ, "DASH_LAB": name, "NO_COLOR": "1"}
+        self.env.pop("DASH_STACK", None)
+
+    def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start `./dash …` in a process group of its own."""
+        return subprocess.Popen(
+            ["./dash", *words, "--stack", self.stack], cwd=self.root, text=True,
+            env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )
+
+    def dash(self, *words: str, env: dict[str, str] | None = None) -> Done:
+        """Run `./dash …` to its end."""
+        started = time.monotonic()
+        process = self.start(*words, env=env)
+        try:
+            output, _ = process.communicate(timeout=COMMAND_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return Done(process.returncode, output, time.monotonic() - started)
+
+    def ok(self, *words: str) -> Done:
+        """Run `./dash …`, which must end with 0."""
+        done = self.dash(*words)
+        assert done.code == 0, f"./dash {' '.join(words)} ended with {done.code}:\n{done.output}"
+        return done
+
+    def status(self) -> dict[str, Any]:
+        """Return `./dash status --json`."""
+        document: dict[str, Any] = json.loads(self.ok("status", "--json").output)
+        return document
+
+    def active(self) -> tuple[str, str]:
+        """Return (colour, version) that serve."""
+        active = self.status()["active"]
+        return active["color"], active["version"]
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs."""
+        done = subprocess.run(
+            ["./dash", "env", "--stack", self.stack], cwd=self.root, env=self.env, text=True,
+            capture_output=True, check=True, timeout=60,
+        )
+        shown = subprocess.run(
+            ["bash", "-c", f"{done.stdout}\npulumi stack output --json"], cwd=self.root,
+            env=self.env, text=True, capture_output=True, check=True, timeout=60,
+        )
+        document: dict[str, Any] = json.loads(shown.stdout)
+        return document
+
+    def container(self, host: str) -> str:
+        """Return the container of a host."""
+        return next(h["container"] for h in self.outputs()["hosts"] if h["name"] == host)
+
+    def on(self, host: str, *words: str, check: bool = True) -> str:
+        """Run a command as root inside a host."""
+        done = subprocess.run(
+            ["podman", "exec", self.container(host), *words], capture_output=True, text=True,
+            check=False, timeout=120,
+        )
+        if check:
+            assert done.returncode == 0, f"{host}: {words}: {done.stderr or done.stdout}"
+        return done.stdout
+
+    def edge_color(self) -> str:
+        """Return the active colour as the edge's map file says it."""
+        return self.on("edge-1", "cat", "/etc/haproxy/maps/active.map").split()[-1]
+
+    @contextlib.contextmanager
+    def load(self, rate: int = 50, seconds: int = 600) -> Iterator[Client]:
+        """Send requests with the independent client while the block runs."""
+        urls = self.outputs()["urls"]
+        process = subprocess.Popen(
+            [
+                sys.executable, str(ROOT / "tests/e2e/independent_client.py"),
+                "--url", urls["https"], "--ca", str(self.directory / "ca.pem"),
+                "--key-file", str(self.directory / "secrets/prober_key"),
+                "--rate", str(rate), "--max-seconds", str(seconds),
+            ],
+            stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+        )
+        client = Client(process)
+        time.sleep(1.0)
+        try:
+            yield client
+        finally:
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=30)
+            client.figures = json.loads(output.strip().splitlines()[-1])
+
+    def build(self, directory: Path, edit: Edit | None = None) -> dict[str, Any]:
+        """Build an artifact from a copy of this checkout's app, edited, in `directory`."""
+        source = directory / "source"
+        shutil.rmtree(source, ignore_errors=True)
+        source.mkdir(parents=True)
+        shutil.copytree(self.root / "app", source / "app",
+                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(self.root / "requirements", source / "requirements")
+        if edit is not None:
+            edit(source)
+        done = subprocess.run(
+            [self.python, "-m", "ops.artifact", "build", "--source", str(source),
+             "--out", str(directory), "--json"],
+            cwd=self.root, capture_output=True, text=True, check=False, timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return document
+
+    @property
+    def python(self) -> str:
+        """The operator's interpreter."""
+        return str(self.root / ".dash/venv/bin/python")
+
+
+def wait_for(what: Callable[[], bool], seconds: float, every: float = 0.5) -> bool:
+    """Wait until `what` is true; tell whether it came in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(every)
+    return what()
+
+
+def kill_at(process: subprocess.Popen[str], events: Path, step: str, number: int) -> bool:
+    """Send a signal to the whole group of a running command once it has begun a step.
+
+    Returns False when the command ended before it came to that step.
+    """
+    while process.poll() is None:
+        with contextlib.suppress(FileNotFoundError):
+            for line in events.read_text(encoding="utf-8").splitlines():
+                if json.loads(line).get("step", "").startswith(step):
+                    os.killpg(process.pid, number)
+                    return True
+        time.sleep(0.02)
+    return False

@@ -1,0 +1,102 @@
+"""Releases for the tests: copies of the app with one thing changed, good and bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+Edit = Callable[[Path], None]
+
+
+def _note(text: str) -> Edit:
+    """A release that differs from the checkout in a remark alone."""
+
+    def edit(source: Path) -> None:
+        with (source / "app/__init__.py").open("a", encoding="utf-8") as file:
+            file.write(f"\n# {text}\n")
+
+    return edit
+
+
+def _middleware(body: str) -> Edit:
+    """A release whose every API request runs `body` (async) before the handler."""
+
+    def edit(source: Path) -> None:
+        main = source / "app/__main__.py"
+        text = main.read_text(encoding="utf-8")
+        patch = (
+            "import asyncio as _asyncio\n"
+            "from aiohttp import web as _web\n"
+            "_resolve = _web.UrlDispatcher.resolve\n"
+            "_seen = {'n': 0}\n"
+            "async def _patched(self, request):\n"
+            "    if request.path not in ('/healthz', '/readyz'):\n"
+            "        _seen['n'] += 1\n"
+            f"        {body}\n"
+            "    return await _resolve(self, request)\n"
+            "_web.UrlDispatcher.resolve = _patched\n"
+        )
+        head, sep, tail = text.partition("from __future__ import annotations\n")
+        main.write_text(head + sep + patch + tail if sep else patch + text, encoding="utf-8")
+
+    return edit
+
+
+def _migration(name: str, text: str) -> Edit:
+    """A release with one more migration."""
+
+    def edit(source: Path) -> None:
+        (source / f"app/migrations/{name}.sql").write_text(text, encoding="utf-8")
+
+    return edit
+
+
+def _dies(source: Path) -> None:
+    """A release that ends as soon as it starts."""
+    main = source / "app/__main__.py"
+    main.write_text("import sys\nif 'serve' in sys.argv:\n    sys.exit('this release does not start')\n"
+                    .replace("sys.exit", "sys.stderr.write('dies\\n'); raise SystemExit")
+                    + main.read_text(encoding="utf-8").replace(
+                        "from __future__ import annotations\n", ""), encoding="utf-8")
+
+
+_EXPAND = """-- class: expand
+-- migrate:up
+CREATE TABLE e2e_notes (id integer PRIMARY KEY);
+-- migrate:risk
+SELECT 'e2e_notes', count(*) FROM e2e_notes;
+-- migrate:down
+DROP TABLE e2e_notes;
+"""
+_HALF = """-- class: expand
+-- migrate:up
+CREATE TABLE e2e_half (id integer PRIMARY KEY);
+SELECT 1/0;
+-- migrate:risk
+SELECT 'e2e_half', count(*) FROM e2e_half;
+-- migrate:down
+DROP TABLE e2e_half;
+"""
+_CONTRACT = """-- class: contract
+-- migrate:up
+COMMENT ON TABLE users IS 'contracted';
+-- migrate:down
+COMMENT ON TABLE users IS NULL;
+"""
+_IRREVERSIBLE = _CONTRACT.replace("contract\n", "irreversible\n").replace("contracted", "for ever")
+
+VARIANTS: dict[str, Edit] = {
+    "plain": _note("plain"),
+    "second": _note("second"),
+    "third": _note("third"),
+    "expand": _migration("9001_e2e_notes", _EXPAND),
+    "half": _migration("9002_e2e_half", _HALF),
+    "contract": _migration("9003_e2e_contract", _CONTRACT),
+    "irreversible": _migration("9004_e2e_irreversible", _IRREVERSIBLE),
+    "dies": _dies,
+    "answers_500": _middleware("raise RuntimeError('bad release')"),
+    "is_slow": _middleware("await _asyncio.sleep(0.4)"),
+    "bad_after_switch": _middleware(
+        "if _seen['n'] > 450: raise RuntimeError('bad after the switch')"),
+    "fails_rarely": _middleware("if _seen['n'] == 120: raise RuntimeError('once')"),
+}
