@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KINDS = ("keepalive", "fresh", "post")
+GOOD = range(200, 300)
 TOO_MANY = 429
 
 
@@ -48,4 +49,4 @@ class Answer:
         """What is wrong with it, in a word that is the same for the same fault; "" when good."""
         if self.error:
             return self.error.partition(":")[0]
-        return "" if 200 <= self.status < 300 or self.limited else str(self.status)  # noqa: PLR2004
+        return "" if self.status in GOOD or self.limited else str(self.status)

@@ -37,6 +37,7 @@ class Service:
     key: str = KEY
     echo: Callable[[bytes], bytes] = bytes
     gate: asyncio.Event = field(default_factory=asyncio.Event)  # open: answers go out
+    busy: asyncio.Event = field(default_factory=asyncio.Event)  # set after 20 requests
     break_off: str = ""  # "before" or "within" an answer
     headers: list[str | None] = field(default_factory=list)  # X-Deploy-Token of each request
     paths: Counter[str] = field(default_factory=Counter)
@@ -44,6 +45,8 @@ class Service:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.paths[f"{request.method} {request.path}"] += 1
+        if self.paths.total() > 20:
+            self.busy.set()
         self.headers.append(request.headers.get("X-Deploy-Token"))
         assert request.transport is not None
         self.connections[request.transport.get_extra_info("peername")] += 1
@@ -116,37 +119,10 @@ class Authority:
 def make_authority(folder: Path, name: str) -> Authority:
     """Make a CA and a certificate of `name` and 127.0.0.1."""
     folder.mkdir()
-    start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{name} CA")])
-
-    def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey, *, ca: bool) -> bytes:
-        names: list[x509.GeneralName] = [x509.DNSName(name)]
-        names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-        usage = x509.KeyUsage(
-            digital_signature=True, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
-            key_encipherment=False, data_encipherment=False, key_agreement=False,
-            encipher_only=False, decipher_only=False,
-        )  # fmt: skip
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(start)
-            .not_valid_after(start + dt.timedelta(days=2))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(usage, critical=True)
-            .sign(ca_key, hashes.SHA256())
-            .public_bytes(serialization.Encoding.PEM)
-        )
-
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    (folder / "ca.pem").write_bytes(certificate(issuer, ca_key.public_key(), ca=True))
+    (folder / "ca.pem").write_bytes(certify(name, ca_key.public_key(), ca_key, ca=True))
     (folder / "server.pem").write_bytes(
-        certificate(subject, key.public_key(), ca=False)
+        certify(name, key.public_key(), ca_key, ca=False)
         + key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -156,3 +132,35 @@ def make_authority(folder: Path, name: str) -> Authority:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(folder / "server.pem")
     return Authority(folder / "ca.pem", server)
+
+
+def certify(
+    name: str, public: ec.EllipticCurvePublicKey, issuer: ec.EllipticCurvePrivateKey, *, ca: bool
+) -> bytes:
+    """Return a certificate in PEM, for the authority itself or for a server of that name."""
+
+    def called(words: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, words)])
+
+    names: list[x509.GeneralName] = [x509.DNSName(name)]
+    names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    usage = x509.KeyUsage(
+        digital_signature=True, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
+        key_encipherment=False, data_encipherment=False, key_agreement=False,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(called(f"{name} CA" if ca else name))
+        .issuer_name(called(f"{name} CA"))
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + dt.timedelta(days=2))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(usage, critical=True)
+        .sign(issuer, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )

@@ -132,7 +132,7 @@ async def test_stall_is_seen_in_full(serve: Serve, tmp_path: Path) -> None:
     assert 350 < report["worst_gap_ms"] < 600
     # 40 of 100 were due in the stall: a client that waits its turn would have seen 2
     assert report["by_color"]["blue"]["p95_ms"] > 300
-    assert report["by_color"]["blue"]["p50_ms"] < 200
+    assert report["by_color"]["blue"]["p50_ms"] < 300
 
 
 async def test_no_complete_answer_in_time_is_a_failure(serve: Serve, tmp_path: Path) -> None:

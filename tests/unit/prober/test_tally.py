@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 from typing import Any
@@ -58,6 +59,11 @@ def test_bad_answer_after_a_good_one_is_a_failure(bad: dict[str, Any]) -> None:
     assert failure["kind"] == "keepalive"
     assert failure["color"] == "blue"
     assert failure["request_id"] == "r-7"
+
+
+def test_latency_counts_from_when_the_request_was_due() -> None:
+    late = dataclasses.replace(answer(1, took=0.5), started=START + 0.99)
+    assert late.latency_ms == pytest.approx(500)
 
 
 def test_rate_limit_is_neither_good_nor_failed() -> None:
