@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
-from ops import tools
+from ops import process, tools
 from ops.console import UserError
 
 TIMEOUT = 1800  # seconds; the first `up` builds the host image
@@ -49,23 +50,69 @@ def environment(stack: Stack, tell: tools.Tell = lambda _line: None) -> dict[str
     return env
 
 
-def _run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
+def _change(stack: Stack, on_line: Callable[[str], None], *words: str) -> str:
+    """Run a pulumi command that changes hosts, with its output in a log; return the output.
+
+    Ctrl-C reaches pulumi, which then writes down how far it came. Raises UserError.
+    """
+    env = _prepared(stack)
+    unlock(stack)
+    log = stack.directory / "logs" / "last-pulumi.log"
+    log.unlink(missing_ok=True)
+    done = process.run(
+        ["pulumi", *words, "--yes", "--skip-preview", "--stack", stack.name, "--non-interactive"],
+        cwd=stack.root, env=env, log=log, on_line=on_line,
+    )
+    text = "\n".join(done.lines) + "\n"
+    if done.interrupted:
+        raise UserError(f"pulumi {words[0]} was interrupted: type the same again, which goes on")
+    if done.code:
+        raise _fail(words[0], text, f" (all of it: {log})")
+    return text
+
+
+def unlock(stack: Stack) -> None:
+    """Take away the locks of pulumi commands that were killed on this machine."""
+    for lock in (stack.directory / "pulumi" / ".pulumi" / "locks").rglob("*.json"):
+        try:
+            holder = json.loads(lock.read_text(encoding="utf-8"))
+            gone = not _is_pulumi(int(holder["pid"]))
+        except (OSError, ValueError, KeyError):
+            continue  # taken away meanwhile, or nothing that we understand: pulumi will say
+        if gone and holder.get("hostname") == socket.gethostname():
+            lock.unlink(missing_ok=True)
+
+
+def _is_pulumi(pid: int) -> bool:
+    """Tell whether a process of this machine is a running pulumi; numbers are used again."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip() == "pulumi"
+    except OSError:
+        return False
+
+
+def _prepared(stack: Stack) -> dict[str, str]:
+    """Return the environment, its directories made."""
     env = environment(stack)
     for directory in (stack.directory / "pulumi", Path(env["PULUMI_HOME"])):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return env
+
+
+def _run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
+    env = _prepared(stack)
     return subprocess.run(
         ["pulumi", *words, "--non-interactive"], cwd=stack.root, env=env, text=True,
         capture_output=True, check=False, timeout=TIMEOUT, stdin=subprocess.DEVNULL,
     )
 
 
-def _fail(what: str, done: subprocess.CompletedProcess[str]) -> UserError:
+def _fail(what: str, text: str, where: str = "") -> UserError:
     """Return the one line that matters of what pulumi printed."""
-    text = done.stdout + done.stderr
     found = re.findall(r"(?:RunError|PodmanError|ImageError|StackError): (.+)", text)
     found += [x for x in re.findall(r"error: (.+)", text) if "Traceback" not in x]
     line = found[0] if found else "no reason given"
-    return UserError(f"pulumi {what} failed: {line.strip()}")
+    return UserError(f"pulumi {what} failed: {line.strip()}{where}")
 
 
 def _select(stack: Stack) -> None:
@@ -74,17 +121,14 @@ def _select(stack: Stack) -> None:
         return
     done = _run(stack, "stack", "select", "--create", stack.name)
     if done.returncode:
-        raise _fail("stack select", done)
+        raise _fail("stack select", done.stdout + done.stderr)
 
 
 def up(stack: Stack, on_line: Callable[[str], None] = lambda _line: None) -> str:
     """Make or mend the hosts and return what changed in a few words. Raises UserError."""
     on_line(f"pulumi up on stack {stack.name}")
     _select(stack)
-    done = _run(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
-    if done.returncode:
-        raise _fail("up", done)
-    resources = done.stdout.rpartition("Resources:")[2]
+    resources = _change(stack, on_line, "up").rpartition("Resources:")[2]
     changed = [f"{number} {verb}" for _, number, verb in CHANGES.findall(resources)]
     return ", ".join(changed) or "nothing to change"
 
@@ -94,7 +138,7 @@ def preview(stack: Stack) -> str:
     _select(stack)
     done = _run(stack, "preview", "--stack", stack.name)
     if done.returncode:
-        raise _fail("preview", done)
+        raise _fail("preview", done.stdout + done.stderr)
     return done.stdout
 
 
@@ -102,9 +146,8 @@ def destroy(stack: Stack) -> bool:
     """Remove every host of the stack; False when there was none. Raises UserError."""
     if not (stack.directory / "pulumi" / ".pulumi").exists():
         return False
-    done = _run(stack, "destroy", "--yes", "--skip-preview", "--stack", stack.name)
-    if done.returncode:
-        raise _fail("destroy", done)
+    # What is gone needs no looking for: without the refresh it takes half the time
+    _change(stack, lambda _line: None, "destroy", "--refresh=false")
     return True
 
 
