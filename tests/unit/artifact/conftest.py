@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ops import wheelhouse
+
 Checkout = Callable[..., Path]
 MIGRATION = "-- class: expand\ncreate table users (id uuid primary key);\n"
 
@@ -68,19 +70,30 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a user's cache that holds the wheels already."""
+    folder = tmp_path_factory.mktemp("cache")
+    requirements = tmp_path_factory.mktemp("requirements") / "app.txt"
+    requirements.write_text("".join(pin(wheel) for wheel in sorted(index.iterdir())))
+    with pytest.MonkeyPatch.context() as patch:
+        stay_offline(patch, index, folder)
+        wheelhouse.collect(requirements, wheelhouse.platform_tag("x86_64"))
+    return folder
 
 
 @pytest.fixture(autouse=True)
 def _offline(index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep pip from the network and the wheels out of the user's cache."""
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    monkeypatch.delenv("DASH_LAB", raising=False)
+    stay_offline(monkeypatch, index, cache)
+
+
+def stay_offline(patch: pytest.MonkeyPatch, index: Path, cache: Path) -> None:
+    """Keep pip from the network and the wheels out of the user's own cache."""
+    patch.setenv("PIP_NO_INDEX", "1")
+    patch.setenv("PIP_FIND_LINKS", str(index))
+    patch.setenv("XDG_CACHE_HOME", str(cache))
+    patch.delenv("DASH_LAB", raising=False)
     # pip is not ours to measure, and ten times slower when it is
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture
