@@ -8,14 +8,18 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
 from ops import process, tools
 from ops.console import UserError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+
+NO_REASON = ("update failed", "preview failed", "destroy failed")  # the reason is another line
 TIMEOUT = 1800  # seconds; the first `up` builds the host image
 CHANGES = re.compile(r"^\s+([+~-]{1,2}) (\d+) (created|updated|deleted|replaced)", re.MULTILINE)
 
@@ -41,6 +45,7 @@ def environment(stack: Stack, tell: tools.Tell = lambda _line: None) -> dict[str
         "PULUMI_HOME": str(home),
         "PULUMI_STACK": stack.name,
         "DASH_STACK": stack.name,
+        "DASH_LAB": stack.lab,
         "ANSIBLE_CONFIG": str(stack.root / "ansible.cfg"),
         "ANSIBLE_INVENTORY": str(stack.root / "inventories" / stack.name),
     }
@@ -61,7 +66,10 @@ def _change(stack: Stack, on_line: Callable[[str], None], *words: str) -> str:
     log.unlink(missing_ok=True)
     done = process.run(
         ["pulumi", *words, "--yes", "--skip-preview", "--stack", stack.name, "--non-interactive"],
-        cwd=stack.root, env=env, log=log, on_line=on_line,
+        cwd=stack.root,
+        env=env,
+        log=log,
+        on_line=on_line,
     )
     text = "\n".join(done.lines) + "\n"
     if done.interrupted:
@@ -102,16 +110,23 @@ def _prepared(stack: Stack) -> dict[str, str]:
 def _run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     env = _prepared(stack)
     return subprocess.run(
-        ["pulumi", *words, "--non-interactive"], cwd=stack.root, env=env, text=True,
-        capture_output=True, check=False, timeout=TIMEOUT, stdin=subprocess.DEVNULL,
+        ["pulumi", *words, "--non-interactive"],
+        cwd=stack.root,
+        env=env,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=TIMEOUT,
+        stdin=subprocess.DEVNULL,
     )
 
 
 def _fail(what: str, text: str, where: str = "") -> UserError:
     """Return the one line that matters of what pulumi printed."""
-    found = re.findall(r"(?:RunError|PodmanError|ImageError|StackError): (.+)", text)
-    found += [x for x in re.findall(r"error: (.+)", text) if "Traceback" not in x]
-    line = found[0] if found else "no reason given"
+    found = re.findall(r"(?:RunError|LabError|PodmanError|ImageError|StackError): (.+)", text)
+    others = re.findall(r"error: (.+)", text)
+    found += [x for x in others if "Traceback" not in x and not x.endswith(NO_REASON)]
+    line = next(iter([*found, *others]), "no reason given")
     return UserError(f"pulumi {what} failed: {line.strip()}{where}")
 
 
@@ -154,7 +169,7 @@ def destroy(stack: Stack) -> bool:
 def outputs(stack: Stack) -> dict[str, Any]:
     """Return the stack's outputs. Raises UserError when it is not up."""
     done = _run(stack, "stack", "output", "--json", "--stack", stack.name)
-    if done.returncode:
+    document: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
+    if not document.get("hosts"):
         raise UserError(f"stack {stack.name} has no hosts: type ./dash up --stack {stack.name}")
-    document: dict[str, Any] = json.loads(done.stdout)
     return document
