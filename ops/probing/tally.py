@@ -1,4 +1,4 @@
-"""Adds answers up into the report (its form: docs/architecture.md, "The prober's report").
+"""Adds answers up into the report (its form stands in the package).
 
 A bad answer counts as failed unless it is excused: while a request has had no good answer yet,
 answers that are bad in the same way as its first one are what it got before the deploy did
