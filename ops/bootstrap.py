@@ -45,6 +45,8 @@ class Run:
                 step.note = f"installed {' '.join(lacking)}"
             else:
                 step.note = f"all {len(preflight.NEEDS)} Debian packages are there"
+        if self.session.provider == "podman":
+            preflight.ask_sudo(f"./dash --stack {self.session.stack} up")
 
     def tools(self) -> None:
         """Find or get the Pulumi CLI and its language host.

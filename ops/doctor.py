@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ops.view import Facts
 
 GIB = 1 << 30
+HOST_IMAGE = "localhost/dash-host"
 DISK_GIB = (3, 8)  # broken below the first, a warning below the second
 MEMORY_GIB = (0.7, 1.5)
 CERTIFICATE_DAYS = (1, 14)
@@ -65,6 +66,29 @@ def packages() -> Check:
         mend = preflight.install_command(lacking)
         return Check("packages", Level.BROKEN, f"missing: {' '.join(lacking)}", mend)
     return Check("packages", Level.OK, f"all {len(preflight.NEEDS)} are there")
+
+
+def podman(conf: Path) -> Check:
+    """Look whether containers run here: a host image when there is one, else podman's own word.
+
+    Args:
+        conf: the settings that `up` found by trying; may not be there yet.
+    """
+    settings = ["env", *([f"CONTAINERS_CONF={conf}"] if conf.exists() else []), "podman"]
+    images = _run(preflight.as_root(*settings, "images", "--quiet", HOST_IMAGE))
+    if images is None:
+        return Check("podman", Level.BROKEN, "it cannot be run", "./dash up")
+    if images.returncode:
+        return Check("podman", Level.BROKEN, _last(images.stderr), "./dash up")
+    if not (image := images.stdout.split()[:1]):
+        return Check("podman", Level.NOTE, "answers; no host image yet to try", "./dash up")
+    words = [*settings, "run", "--rm", "--network", "none", *image, "/bin/true"]
+    done = _run(preflight.as_root(*words))
+    if done is None or done.returncode:
+        said = _last(done.stderr) if done else "it gave no answer"
+        mend = f"rm -f {conf}; ./dash up, which tries the settings again"
+        return Check("podman", Level.BROKEN, f"a container does not run: {said}", mend)
+    return Check("podman", Level.OK, "runs a container")
 
 
 def disk(path: Path) -> Check:
@@ -175,7 +199,10 @@ def _host(name: str, fact: dict[str, Any]) -> list[Check]:
                 f"./dash shell {name}",
             )
         )
-    return found or [Check(name, Level.OK, "answers, and does its work")]
+    seen = "answers, and does its work"
+    if role == "app" and not fact.get("current"):
+        seen = "answers, has no release"
+    return found or [Check(name, Level.OK, seen)]
 
 
 def _level(value: float, limits: tuple[float, float]) -> Level:
@@ -194,13 +221,23 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def _run(argv: list[str]) -> subprocess.CompletedProcess[str] | None:
+    """Run a program that only looks; None when it cannot be run or gives no answer."""
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
 def _output(argv: list[str]) -> str:
     """Return what a program prints, or nothing when it cannot be run."""
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
+    done = _run(argv)
+    return done.stdout.strip() if done else ""
+
+
+def _last(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip() and "syslog" not in line]
+    return lines[-1].removeprefix("Error: ") if lines else "it gave no reason"
 
 
 def table(checks: list[Check]) -> Table:

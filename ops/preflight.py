@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+QUIET_APT = "DEBIAN_FRONTEND=noninteractive"  # in the command: sudo keeps no variables
 HELPERS = ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/libexec/podman")
 
 
@@ -83,11 +84,10 @@ def install(packages: list[str], log: Path, on_line: Callable[[str], None] | Non
     command = install_command(packages)
     if not shutil.which("apt-get"):
         raise UserError(f"missing, and no apt-get here: {' '.join(packages)}; install them")
-    sudo = _sudo(command)
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install_now = [*sudo, *command.removeprefix("sudo ").split()]
-    for argv in (install_now, [*sudo, "apt-get", "update"], install_now):
-        done = process.run(argv, cwd=Path("/"), env=env, log=log, on_line=on_line)
+    ask_sudo(command)
+    install_now = as_root("env", QUIET_APT, *command.removeprefix("sudo ").split())
+    for argv in (install_now, as_root("apt-get", "update"), install_now):
+        done = process.run(argv, cwd=Path("/"), env=os.environ, log=log, on_line=on_line)
         if argv is install_now and done.code == 0:
             return
     errors = [line.removeprefix("E: ") for line in done.lines if line.startswith("E: ")]
@@ -95,13 +95,24 @@ def install(packages: list[str], log: Path, on_line: Callable[[str], None] | Non
     raise UserError(f"{reason}: mend it, or type {command} (all of it: {log})")
 
 
-def _sudo(command: str) -> list[str]:
-    """Return the words that make a command root's; asks for the password where sudo wants one."""
+def as_root(*words: str) -> list[str]:
+    """Return a command as root runs it; sudo must have been asked before."""
+    return list(words) if os.geteuid() == 0 else ["sudo", "-n", *words]
+
+
+def ask_sudo(command: str) -> None:
+    """Let sudo ask for the password now, while somebody looks, unless this is root.
+
+    Args:
+        command: what root could type instead.
+
+    Raises:
+        UserError: there is no sudo, or it says no.
+    """
     if os.geteuid() == 0:
-        return []
+        return
     cure = f"as root, type {command.removeprefix('sudo ')}"
     if not shutil.which("sudo"):
         raise UserError(f"root is needed and there is no sudo: {cure}")
     if subprocess.run(["sudo", "-v"], check=False).returncode:
         raise UserError(f"sudo said no: {cure}")
-    return ["sudo", "-n"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -50,6 +51,18 @@ class Session:
     def state_dir(self) -> Path:
         """Return the directory that holds all this stack leaves on this machine."""
         return self.names.directory
+
+    @property
+    def provider(self) -> str:
+        """Return where the stack's hosts come from: podman or aws."""
+        if (self.state_dir / "overrides.json").exists():
+            kept = self.read("overrides.json").get("provider")
+            if kept:
+                return str(kept)
+        path = self.root / "infra" / "stacks" / f"Pulumi.{self.stack}.yaml"
+        text = path.read_text("utf-8") if path.exists() else ""
+        found = re.search(r"^\s*dash:provider:\s*['\"]?(\w+)", text, re.MULTILINE)
+        return found[1] if found else ""
 
     def programs(self) -> dict[str, str]:
         """Return the environment in which pulumi, ansible and podman work on this stack."""

@@ -8,12 +8,14 @@ import shutil
 import signal
 import subprocess
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops import preflight, tools
 from ops.console import seconds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
     from ops.session import Session
 
@@ -105,11 +107,11 @@ def purge_caches() -> None:
     if shutil.which("podman"):
         for image in _run("podman", "images", "--quiet", IMAGES).split():
             _run("podman", "rmi", image)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    shutil.rmtree(Path(base) / "dash", ignore_errors=True)
+    shutil.rmtree(tools.cache().parent, ignore_errors=True)
 
 
 def _run(*argv: str) -> str:
     """Return what a program prints; a failure counts as nothing to report."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    words = preflight.as_root(*argv) if argv[0] == "podman" else list(argv)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout

@@ -31,9 +31,12 @@ SHELL_VARIABLES = (
 def doctor(ctx: typer.Context, *, stack: options.Stack = None, json: options.Json = False) -> int:
     """Tell what is missing or broken, each with the command that mends it."""
     from ops import doctor as look
+    from ops import tools
 
     session = options.session(ctx, stack, json=json)
     checks = [look.python(), look.packages(), look.disk(session.state_dir)]
+    if session.provider == "podman":
+        checks.append(look.podman(tools.cache().with_name("containers.conf")))
     checks += [look.memory(Path("/proc/meminfo").read_text("ascii")), look.clock(session.root)]
     checks += _stack(session)
     document = look.document(session.stack, checks)

@@ -137,6 +137,19 @@ def test_missing_packages_are_named_before_they_are_installed(
 
 
 @pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(("provider", "asked"), [("podman", True), ("aws", False)])
+def test_the_password_is_asked_for_before_the_long_work_begins(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, provider: str, *, asked: bool
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(preflight, "ask_sudo", seen.append)
+    plays(checkout)
+    checkout.dash("up", "--provider", provider)
+
+    assert seen == (["./dash --stack lab up"] if asked else [])
+
+
+@pytest.mark.usefixtures("world")
 def test_the_way_to_the_tools_is_told(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     def environment(_: Stack, tell: Callable[[str], None] = lambda _: None) -> dict[str, str]:
         tell("download pulumi 3.259.0")

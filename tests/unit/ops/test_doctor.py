@@ -171,7 +171,100 @@ def test_an_empty_colour_is_no_fault() -> None:
     stack = facts()
     stack["app-green-1"] |= {"current": None, "unit": "inactive", "ready": False}
 
-    assert {check.level for check in doctor.hosts(stack)} == {Level.OK}
+    checks = doctor.hosts(stack)
+
+    assert {check.level for check in checks} == {Level.OK}
+    assert [c.seen for c in checks if c.name == "app-green-1"] == ["answers, has no release"]
+
+
+class Podman:
+    """What podman answers to `images` and `run`."""
+
+    def __init__(self) -> None:
+        self.images: tuple[int, str, str] | None = (0, "abc\nabc\n", "")
+        self.run: tuple[int, str, str] | None = (0, "", "")
+        self.asked: list[list[str]] = []
+
+    def __call__(self, argv: list[str]) -> Any:
+        self.asked.append(argv)
+        answer = self.images if "images" in argv else self.run
+        return answer and SimpleNamespace(returncode=answer[0], stdout=answer[1], stderr=answer[2])
+
+
+@pytest.fixture(name="podman")
+def _podman(monkeypatch: pytest.MonkeyPatch) -> Podman:
+    podman = Podman()
+    monkeypatch.setattr(doctor, "_run", podman)
+    monkeypatch.setattr(preflight.os, "geteuid", lambda: 1000)
+    return podman
+
+
+def test_podman_is_tried_by_running_a_container_with_the_settings_found(
+    podman: Podman, tmp_path: Path
+) -> None:
+    conf = tmp_path / "containers.conf"
+    conf.touch()
+
+    assert doctor.podman(conf).level is Level.OK
+    assert " ".join(podman.asked[-1]) == (
+        f"sudo -n env CONTAINERS_CONF={conf} podman run --rm --network none abc /bin/true"
+    )
+
+
+def test_a_container_that_does_not_run_tells_why(podman: Podman, tmp_path: Path) -> None:
+    podman.run = (126, "", "failed to connect to syslog\nError: crun: no cgroups\n")
+    check = doctor.podman(tmp_path / "containers.conf")
+
+    assert (check.level, check.seen) == (
+        Level.BROKEN, "a container does not run: crun: no cgroups"
+    )  # fmt: skip
+    assert "CONTAINERS_CONF" not in " ".join(podman.asked[-1])
+
+
+@pytest.mark.parametrize(
+    ("images", "level", "seen"),
+    [
+        (None, Level.BROKEN, "it cannot be run"),
+        ((1, "", "sudo: a password is required"), Level.BROKEN, "sudo: a password is required"),
+        ((1, "", ""), Level.BROKEN, "it gave no reason"),
+        ((0, "", ""), Level.NOTE, "answers; no host image yet to try"),
+    ],
+)
+def test_podman_without_an_image_is_asked_for_its_images(
+    podman: Podman, tmp_path: Path, images: tuple[int, str, str] | None, level: Level, seen: str
+) -> None:
+    podman.images = images
+    check = doctor.podman(tmp_path)
+
+    assert (check.level, check.seen, len(podman.asked)) == (level, seen, 1)
+
+
+def test_podman_that_hangs_is_broken(podman: Podman, tmp_path: Path) -> None:
+    podman.run = None
+
+    assert doctor.podman(tmp_path).seen == "a container does not run: it gave no answer"
+
+
+@pytest.mark.parametrize(
+    ("stack", "overrides", "asked"),
+    [("lab", None, True), ("staging", None, False), ("staging", {"provider": "podman"}, True),
+     ("lab", {"app_hosts": 2}, True)],
+)  # fmt: skip
+@pytest.mark.usefixtures("sound")
+def test_podman_is_looked_at_where_hosts_come_from_it(
+    checkout: Checkout, podman: Podman, stack: str, overrides: object, *, asked: bool
+) -> None:
+    checkout.stack = stack
+    stacks = checkout.root / "infra" / "stacks"
+    stacks.mkdir(parents=True)
+    provider = "podman" if stack == "lab" else "aws"
+    (stacks / f"Pulumi.{stack}.yaml").write_text(f'config:\n  dash:provider: "{provider}"\n')
+    if overrides:
+        checkout.state.mkdir(parents=True)
+        (checkout.state / "overrides.json").write_text(json.dumps(overrides))
+    checkout.dash("doctor", "--stack", stack)
+
+    assert any("podman" in argv for argv in podman.asked) is asked
 
 
 @pytest.fixture(name="sound")

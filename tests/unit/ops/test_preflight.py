@@ -23,6 +23,7 @@ def _program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     """Make programs on a PATH that holds nothing else; they write down their words."""
     folder = tmp_path / "bin"
     folder.mkdir()
+    (folder / "env").symlink_to("/usr/bin/env")
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(preflight, "SBIN", ())
 
@@ -91,8 +92,10 @@ def test_others_install_through_sudo_which_asks_first(
     preflight.install(["podman"], tmp_path / "log")
 
     assert calls(tmp_path) == [
-        "sudo -v", "sudo -n apt-get install -y --no-install-recommends podman"
-    ]  # fmt: skip
+        "sudo -v",
+        "sudo -n env DEBIAN_FRONTEND=noninteractive "
+        "apt-get install -y --no-install-recommends podman",
+    ]
 
 
 def test_old_package_lists_are_fetched_again(
@@ -123,6 +126,14 @@ def test_a_machine_without_apt_is_told_what_to_install(program: Program, tmp_pat
     program("true", "")
     with pytest.raises(UserError, match="no apt-get here: podman; install them"):
         preflight.install(["podman"], tmp_path / "log")
+
+
+def test_root_is_never_asked_for_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", "")
+    preflight.ask_sudo("./dash up")
+
+    assert preflight.as_root("podman", "ps") == ["podman", "ps"]
 
 
 @pytest.mark.parametrize("sudo", [None, "exit 1"])
