@@ -93,8 +93,10 @@ def test_others_install_through_sudo_which_asks_first(
 
     assert calls(tmp_path) == [
         "sudo -v",
-        "sudo -n env DEBIAN_FRONTEND=noninteractive "
-        "apt-get install -y --no-install-recommends podman",
+        (
+            "sudo -n env DEBIAN_FRONTEND=noninteractive "
+            "apt-get install -y --no-install-recommends podman"
+        ),
     ]
 
 
