@@ -74,7 +74,7 @@ def ensure() -> str:
 
 
 def _build(name: str) -> None:
-    if shutil.which("mmdebstrap", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+    if shutil.which("mmdebstrap", path=runtime.environment()["PATH"]) is None:
         raise ImageError("mmdebstrap is not installed. Next: ./dash doctor")
     place = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 -- a folder of its own is made in it
     free = shutil.disk_usage(place).free
@@ -103,8 +103,8 @@ def _debootstrap(archive: Path) -> None:
     )  # fmt: skip
     try:
         done = subprocess.run(
-            words, input=sources.of_machine(SUITE), text=True, capture_output=True,
-            timeout=BUILD_TIMEOUT, check=False,
+            words, input=sources.of_machine(SUITE), env=runtime.environment(), text=True,
+            capture_output=True, timeout=BUILD_TIMEOUT, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise ImageError(f"the host image was not built within {BUILD_TIMEOUT} s") from None

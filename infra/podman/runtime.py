@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # a user's PATH may lack them; netavark needs them
 ENOUGH = 20000  # descriptors and processes of one host; a hard limit may be below
 TIMEOUT = 120  # seconds for one podman command
 MISSING = "podman is not installed. Next: ./dash doctor"
@@ -58,6 +59,12 @@ def configuration() -> Path:
     return cache() / "containers.conf"
 
 
+def environment() -> dict[str, str]:
+    """Return this process's environment with the folders of administrators' programs on PATH."""
+    path = os.pathsep.join([os.environ.get("PATH", "/usr/bin:/bin"), *SBIN])
+    return {**os.environ, "PATH": path}
+
+
 def as_root(*words: str) -> list[str]:
     """Return the command as root would type it: hosts with fixed addresses need root's podman."""
     return list(words) if os.geteuid() == 0 else ["sudo", "-n", *words]
@@ -82,7 +89,7 @@ def podman(
     try:
         done = subprocess.run(
             as_root("env", *setting, "podman", *words),
-            capture_output=True, text=True, timeout=timeout, check=False,
+            env=environment(), capture_output=True, text=True, timeout=timeout, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
@@ -32,41 +33,62 @@ options:
 TIMEOUT = 60  # seconds for `pulumi stack output`
 
 
+class NoHosts(AnsibleParserError):
+    """The stack is not up, or cannot be asked; the message says what to type."""
+
+
 def read_outputs(stack: Stack) -> dict[str, Any]:
     """Return the stack's outputs; kept beside the state and read again when the state changed.
 
-    Raises AnsibleParserError when the stack has no hosts.
+    Raises:
+        NoHosts: the stack is not up, or Pulumi cannot be asked.
     """
     state = stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json"
-    nothing = f"stack {stack.name} has no hosts: type ./dash up --stack {stack.name}"
     try:
         stat = state.stat()
     except OSError:
-        raise AnsibleParserError(nothing) from None
+        raise NoHosts(_nothing(stack)) from None
     key = [stat.st_mtime_ns, stat.st_size]
     kept = stack.directory / "outputs.json"
     try:
         known = json.loads(kept.read_text(encoding="utf-8"))
         if known["key"] == key:
             return dict(known["outputs"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass
-    try:
-        done = subprocess.run(
-            ["pulumi", "stack", "output", "--json", "--stack", stack.name, "--non-interactive"],
-            cwd=stack.root, capture_output=True, text=True, timeout=TIMEOUT, check=True,
-            stdin=subprocess.DEVNULL,
-        )
-        outputs: dict[str, Any] = json.loads(done.stdout)
-        outputs["hosts"]
-    except FileNotFoundError:
-        msg = 'pulumi is not on PATH: type eval "$(./dash env)" first'
-        raise AnsibleParserError(msg) from None
-    except (subprocess.SubprocessError, ValueError, KeyError):
-        raise AnsibleParserError(nothing) from None
+    outputs = _ask(stack)
     temporary = kept.with_name(f"outputs.{os.getpid()}.tmp")
     temporary.write_text(json.dumps({"key": key, "outputs": outputs}), encoding="utf-8")
     temporary.replace(kept)
+    return outputs
+
+
+def _nothing(stack: Stack) -> str:
+    return f"stack {stack.name} has no hosts: type ./dash --stack {stack.name} up"
+
+
+def _ask(stack: Stack) -> dict[str, Any]:
+    """Have Pulumi tell the outputs of this stack, whichever one the environment is set for."""
+    environment = {
+        **os.environ,
+        "PULUMI_BACKEND_URL": f"file://{stack.directory / 'pulumi'}",
+        "PULUMI_CONFIG_PASSPHRASE": "",
+    }
+    try:
+        done = subprocess.run(
+            ["pulumi", "stack", "output", "--json", "--stack", stack.name, "--non-interactive"],
+            cwd=stack.root, env=environment, capture_output=True, text=True, timeout=TIMEOUT,
+            check=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        outputs: dict[str, Any] = json.loads(done.stdout)
+    except FileNotFoundError:
+        raise NoHosts('pulumi is not on PATH: type eval "$(./dash env)" first') from None
+    except subprocess.TimeoutExpired:
+        raise NoHosts(f"pulumi stack output gave no answer within {TIMEOUT} s") from None
+    except (subprocess.CalledProcessError, ValueError):
+        raise NoHosts(_nothing(stack)) from None
+    if not outputs.get("hosts"):
+        raise NoHosts(_nothing(stack))
     return outputs
 
 
@@ -79,7 +101,13 @@ class InventoryModule(BaseInventoryPlugin):
         """Only dash.yml is ours."""
         return bool(super().verify_file(path)) and Path(path).name == "dash.yml"
 
-    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+    def parse(
+        self,
+        inventory: Any,
+        loader: Any,
+        path: str,
+        cache: bool = True,  # noqa: FBT001, FBT002 -- the same
+    ) -> None:
         """Fill the inventory."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
@@ -88,13 +116,27 @@ class InventoryModule(BaseInventoryPlugin):
             stack = Stack(root, str(self.get_option("stack")), os.environ.get("DASH_LAB") or "")
         except StackError as error:
             raise AnsibleParserError(str(error)) from None
-        outputs = read_outputs(stack)
+        outputs = self._outputs(stack)
         for group in ("edge", "app", "app_blue", "app_green", "db", "monitor"):
             self.inventory.add_group(group)
         for name, value in _common(stack, outputs).items():
             self.inventory.set_variable("all", name, value)
         for host in outputs["hosts"]:
             self._add(host)
+
+    def _outputs(self, stack: Stack) -> dict[str, Any]:
+        """Return the stack's outputs, or end ansible with one line.
+
+        Ansible makes a warning of whatever a plugin raises and goes on without hosts: a deploy of
+        nothing would end with 0. A look at the syntax needs no hosts.
+        """
+        try:
+            return read_outputs(stack)
+        except NoHosts as error:
+            if context.CLIARGS.get("syntax"):
+                raise
+            sys.stderr.write(f"{error.message}\n")
+            raise SystemExit(1) from None
 
     def _add(self, host: dict[str, Any]) -> None:
         name = host["name"]
