@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -141,8 +142,12 @@ class Lab:
             output, _ = process.communicate(timeout=30)
             client.figures = json.loads(output.strip().splitlines()[-1])
 
-    def build(self, directory: Path, edit: Edit | None = None) -> dict[str, Any]:
-        """Build an artifact from a copy of this checkout's app, edited, in `directory`."""
+    def build(self, directory: Path, edit: Edit | None = None, *,
+              tagged: bool = False) -> dict[str, Any]:
+        """Build an artifact from a copy of this checkout's app, edited, in `directory`.
+
+        `tagged`: as a repository at its release tag, so that the version is `__version__` alone.
+        """
         source = directory / "source"
         shutil.rmtree(source, ignore_errors=True)
         source.mkdir(parents=True)
@@ -151,6 +156,13 @@ class Lab:
         shutil.copytree(self.root / "requirements", source / "requirements")
         if edit is not None:
             edit(source)
+        if tagged:
+            version = re.search(r'__version__ = "(.+)"', (source / "app/__init__.py").read_text())
+            assert version is not None
+            for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Release"],
+                          ["tag", f"v{version[1]}"]):
+                subprocess.run(["git", "-c", "user.name=e2e", "-c", "user.email=e2e@localhost",
+                                *words], cwd=source, check=True, timeout=60)
         done = subprocess.run(
             [self.python, "-m", "ops.artifact", "build", "--source", str(source),
              "--out", str(directory), "--json"],
@@ -176,16 +188,42 @@ def wait_for(what: Callable[[], bool], seconds: float, every: float = 0.5) -> bo
     return what()
 
 
-def kill_at(process: subprocess.Popen[str], events: Path, step: str, number: int) -> bool:
-    """Send a signal to the whole group of a running command once it has begun a step.
+def kill_at(lab: Lab, process: subprocess.Popen[str], since: float, step: str, number: int) -> bool:
+    """Send a signal to a running command once it has begun a step; SIGKILL goes to all it started.
+
+    Args:
+        since: epoch seconds before the command began: older event files are not its own.
 
     Returns False when the command ended before it came to that step.
     """
     while process.poll() is None:
-        with contextlib.suppress(FileNotFoundError):
-            for line in events.read_text(encoding="utf-8").splitlines():
-                if json.loads(line).get("step", "").startswith(step):
-                    os.killpg(process.pid, number)
+        for file in (lab.directory / "logs").glob("*.events"):
+            if file.stat().st_mtime < since:
+                continue
+            for line in file.read_text(encoding="utf-8").splitlines():
+                event = json.loads(line)
+                if event["t"] >= since and event["step"].startswith(step):
+                    if number == signal.SIGKILL:
+                        kill_all(process, lab)
+                    else:
+                        os.killpg(process.pid, number)
                     return True
         time.sleep(0.02)
     return False
+
+
+def kill_all(process: subprocess.Popen[str], lab: Lab) -> None:
+    """Kill a command and everything it started on this machine, as a power cut would."""
+    os.killpg(process.pid, signal.SIGKILL)
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            env = (entry / "environ").read_bytes()
+            ours = f"DASH_LAB={lab.name}".encode() in env.split(b"\0")
+            runs = any(w.endswith((b"ansible-playbook", b"ops.prober", b"ops.heartbeat", b"ssh"))
+                       for w in words[:4])
+            if ours and runs:
+                os.kill(int(entry.name), signal.SIGKILL)
+    process.wait(timeout=10)
