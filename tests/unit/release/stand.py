@@ -103,6 +103,11 @@ class Stand:
         self.ledger.append({**entry, **more})
         return self
 
+    def small(self) -> Stand:
+        """Leave one host of each colour."""
+        self.facts = {h: f for h, f in self.facts.items() if f["role"] != "app" or h[-1] == "1"}
+        return self
+
     def lose(self, *hosts: str) -> Stand:
         """Make hosts unreachable: nothing but role and colour is known of them."""
         for host in hosts:
