@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 RUN = "E2E_RUN"  # in the environment of everything that the tests start
 STACKS = ("production", "staging", "lab")
+KEPT = ("logs", "timings.json")  # of a stack that was taken down
 DOWN_SECONDS = 180
 # Started by our podman, but shared with other labs or ended by podman itself.
 SPARED = frozenset({"conmon", "aardvark-dns", "netavark"})
@@ -42,8 +43,12 @@ def name_for(root: Path) -> str:
 
 
 def stacks(root: Path, name: str) -> list[str]:
-    """Return the stacks of this lab that left something in the checkout."""
-    return [stack for stack in STACKS if (root / ".dash" / f"{name}.{stack}").is_dir()]
+    """Return the stacks of this lab that left more in the checkout than what `down` keeps."""
+    return [
+        stack
+        for stack in STACKS
+        if any(p.name not in KEPT for p in (root / ".dash" / f"{name}.{stack}").glob("*"))
+    ]
 
 
 def sweep(run: str, seconds: float = 20.0, proc: Path = Path("/proc")) -> list[str]:

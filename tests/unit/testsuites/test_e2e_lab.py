@@ -67,7 +67,7 @@ def _start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 def leave_behind(checkout: Path, *stacks: str) -> None:
     """Make the state directories of stacks that are up."""
     for stack in stacks:
-        (checkout / ".dash" / f"{lab.name_for(checkout)}.{stack}").mkdir(parents=True)
+        (checkout / ".dash" / f"{lab.name_for(checkout)}.{stack}" / "pulumi").mkdir(parents=True)
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -115,6 +115,13 @@ def test_every_stack_that_left_something_is_taken_down(checkout: Path, place: Pl
     assert lab.down(checkout, name, dict(place.env)) == []
     asked = (checkout / "asked").read_text().splitlines()
     assert asked == [f"down {name} staging", f"down {name} lab"]
+
+
+def test_what_down_keeps_is_no_lab(checkout: Path) -> None:
+    (checkout / ".dash" / f"{lab.name_for(checkout)}.lab" / "logs").mkdir(parents=True)
+    assert lab.stacks(checkout, lab.name_for(checkout)) == []
+    leave_behind(checkout, "lab")
+    assert lab.stacks(checkout, lab.name_for(checkout)) == ["lab"]
 
 
 def test_a_refusal_to_go_down_is_told(checkout: Path, place: Place) -> None:
