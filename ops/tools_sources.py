@@ -145,7 +145,8 @@ def unpack(archive: Path, wanted: Wanted, key: str) -> Path:
                         member.name = name
                         tar.extract(member, staging, filter="data")
         except (tarfile.TarError, OSError, EOFError) as error:
-            raise Unavailable(f"{archive.name} cannot be unpacked: {error}") from None
+            why = str(error).splitlines()[0]
+            raise Unavailable(f"{archive.name} cannot be unpacked: {why}") from None
         return keep(Path(staging), wanted, key)
 
 
