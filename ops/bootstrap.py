@@ -78,7 +78,7 @@ class Run:
             UserError: the playbook failed.
         """
         with self.steps.step("configure", "playbooks/site.yml") as step:
-            played = playbook.play(self.session, "site", log=self.log, on_line=step.tell)
+            played = playbook.play(self.session, "site", log=self.log, tell=step.tell)
             played.check()
             changed = sum(
                 int(found[1])
@@ -91,7 +91,9 @@ class Run:
     def deploy(self) -> Outcome:
         """Release the checkout. Returns how it ended, also when that is not well."""
         with self.steps.step("deploy", "playbooks/deploy.yml") as step:
-            ended = playbook.operate_quietly(self.session, "deploy", {}, self.log, step.tell)
+            ended = playbook.operate_quietly(
+                self.session, "deploy", {}, log=self.log, tell=step.tell
+            )
             step.note = ended.line
             if ended.exit_code:
                 raise DeployError(ended)

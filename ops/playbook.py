@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops import process
 from ops.console import ExitCode, UserError
+from ops.events import Events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,12 +35,13 @@ class Played:
     name: str
     finished: process.Finished
     log: Path
+    events: Events
 
     @property
     def error(self) -> str:
         """Return the one line that tells best why it failed."""
         return (
-            first_fault(self.log.with_suffix(".events"))
+            self.events.first_fault()
             or error_line(self.finished.lines)
             or f"ansible-playbook ended with {self.finished.code}"
         )
@@ -70,6 +72,7 @@ def play(
     *,
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Played:
     """Run `playbooks/<name>.yml` on the session's stack to its end.
 
@@ -79,20 +82,32 @@ def play(
         extra: extra variables; handed over in a file that only this user can read.
         log: where the output goes (default: a log of its own).
         on_line: called with each line of output.
+        tell: called with the name of each task as it begins.
     """
     log = log or session.log(name)
+    events = Events(log.with_suffix(f".{name}.events"))
+
+    def look() -> None:
+        if tell is not None and (doing := events.now()):
+            tell(doing)
+
     env = {
         **session.programs(),
         "ANSIBLE_STDOUT_CALLBACK": "dash.platform.progress",
-        "ANSIBLE_DASH_EVENTS": str(log.with_suffix(".events")),
+        "ANSIBLE_DASH_EVENTS": str(events.path),
         "ANSIBLE_DASH_TIMINGS": str(session.state_dir / "timings.json"),
         "ANSIBLE_NOCOLOR": "1",
     }
     with _variables(extra or {}, session.state_dir) as variables:
         finished = process.run(
-            command(session, name, variables), cwd=session.root, env=env, log=log, on_line=on_line
+            command(session, name, variables),
+            cwd=session.root,
+            env=env,
+            log=log,
+            on_line=on_line,
+            on_look=look,
         )
-    return Played(name, finished, log)
+    return Played(name, finished, log, events)
 
 
 def command(session: Session, name: str, variables: Path | None) -> list[str]:
@@ -107,18 +122,21 @@ def operate(session: Session, name: str, extra: Mapping[str, Any] | None = None)
     with session.steps(name).running(name, f"on {session.stack}") as step:
 
         def show(line: str) -> None:
-            step.tell(line)
             session.progress.out(line, highlight=False)
 
-        return operate_quietly(session, name, extra or {}, session.log(name), show)
+        return operate_quietly(
+            session, name, extra or {}, log=session.log(name), on_line=show, tell=step.tell
+        )
 
 
 def operate_quietly(
     session: Session,
     name: str,
     extra: Mapping[str, Any],
+    *,
     log: Path,
-    on_line: Callable[[str], None],
+    on_line: Callable[[str], None] | None = None,
+    tell: Callable[[str], None],
 ) -> Outcome:
     """Run a playbook that releases or switches; return how it ended.
 
@@ -130,10 +148,11 @@ def operate_quietly(
         extra: extra variables.
         log: where the output goes.
         on_line: called with each line of output.
+        tell: called with the name of each task as it begins.
     """
     path = session.state_dir / "operation.json"
     before = _identity(path)
-    played = play(session, name, extra, log=log, on_line=on_line)
+    played = play(session, name, extra, log=log, on_line=on_line, tell=tell)
     document = session.read(path.name) if _identity(path) not in (before, None) else None
     return outcome(played, document)
 
@@ -158,23 +177,6 @@ def outcome(played: Played, document: dict[str, Any] | None) -> Outcome:
     return Outcome(
         ExitCode.FAILED, f"{played.name} ended without an outcome: type ./dash doctor {log}"
     )
-
-
-def first_fault(events: Path) -> str:
-    """Return what failed first, out of the file of events: step, host, task and message.
-
-    Later faults are mostly what the first one brought about.
-    """
-    try:
-        lines = events.read_text("utf-8").splitlines()
-    except OSError:
-        return ""
-    for line in lines:
-        event = json.loads(line)
-        if event["status"] in ("failed", "unreachable"):
-            said = " ".join(str(event["msg"]).split())
-            return f"{event['step']} on {event['host']}: {event['task']}: {said}"
-    return ""
 
 
 def error_line(lines: list[str]) -> str:

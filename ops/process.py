@@ -39,6 +39,7 @@ def run(
     env: Mapping[str, str],
     log: Path,
     on_line: Callable[[str], None] | None = None,
+    on_look: Callable[[], None] | None = None,
     budget: float | None = None,
 ) -> Finished:
     """Run `argv` to its end in a process group of its own.
@@ -53,6 +54,7 @@ def run(
         env: its whole environment.
         log: standard output and error are appended here.
         on_line: called with each line of them.
+        on_look: called ten times a second meanwhile.
         budget: seconds after which it is interrupted, and a minute later killed.
 
     Raises:
@@ -69,6 +71,8 @@ def run(
                 limit.look(forwarding)
                 ended = process.poll() is not None
                 rest = _take(rest + tail.read(), lines, on_line)
+                if on_look is not None:
+                    on_look()
                 if ended:
                     break
                 with suppress(subprocess.TimeoutExpired):

@@ -90,8 +90,8 @@ class Session:
     def scratch_log(self, verb: str) -> Path:
         """Return the path of the one log of a verb that only looks, emptied."""
         log = self.state_dir / "logs" / f"last-{verb}.log"
-        for file in (log, log.with_suffix(".events")):
-            file.unlink(missing_ok=True)
+        for file in log.parent.glob(f"{log.stem}.*"):
+            file.unlink()
         return log
 
     def confirm(self, what: str) -> None:

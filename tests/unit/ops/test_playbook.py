@@ -11,6 +11,7 @@ import pytest
 
 from ops import playbook
 from ops.console import UserError
+from ops.events import Events
 from ops.process import Finished
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def test_it_runs_in_the_checkout_with_a_file_for_events(checkout: Checkout) -> N
     checkout.ansible('pwd; echo "$ANSIBLE_DASH_EVENTS"')
     played = playbook.play(checkout.session(), "site")
 
-    assert played.finished.lines == [str(checkout.root), str(played.log.with_suffix(".events"))]
+    assert played.finished.lines == [
+        str(checkout.root),
+        str(played.log.with_suffix(".site.events")),
+    ]
     assert played.log.read_text().splitlines() == played.finished.lines
 
 
@@ -103,6 +107,21 @@ def test_the_first_fault_is_the_reason_not_what_it_brought_about(checkout: Check
     assert playbook.play(checkout.session(), "deploy").error == (
         "5 stage on app-1: Start: port 8000 is taken by x"
     )
+
+
+def test_what_runs_just_now_is_told(checkout: Checkout) -> None:
+    checkout.ansible(
+        """
+tell() { printf '{"status":"%s","step":"%s","task":"%s"}\\n' "$@" >>"$ANSIBLE_DASH_EVENTS"; }
+tell play "" ""; tell started "5 stage" "Start it"; tell ok "5 stage" "Start it"; sleep 0.25
+printf '{"status":"started","step":"","ta' >>"$ANSIBLE_DASH_EVENTS"; sleep 0.25
+echo 'sk":"Half a line first"}' >>"$ANSIBLE_DASH_EVENTS"
+"""
+    )
+    told: list[str] = []
+    playbook.play(checkout.session(), "deploy", tell=told.append)
+
+    assert told == ["5 stage: Start it", "Half a line first"]
 
 
 def test_without_faults_among_the_events_the_output_is_looked_at(checkout: Checkout) -> None:
@@ -180,7 +199,9 @@ def test_an_interrupted_operation_that_undid_itself_tells_its_own_outcome(
 
 
 def test_a_killed_playbook_is_a_failure(tmp_path: Path) -> None:
-    played = playbook.Played("deploy", Finished(-signal.SIGKILL, [], interrupted=False), tmp_path)
+    played = playbook.Played(
+        "deploy", Finished(-signal.SIGKILL, [], interrupted=False), tmp_path, Events(tmp_path / "x")
+    )
 
     assert playbook.outcome(played, None).line == (
         f"ansible-playbook ended with -9 (all of it: {tmp_path})"

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,9 @@ def test_the_lock_of_a_running_pulumi_stays(stack: Stack) -> None:
     (stack.root / "bin/pulumi").write_bytes(Path("/bin/sleep").read_bytes())
     (stack.root / "bin/pulumi").chmod(0o755)
     with subprocess.Popen([str(stack.root / "bin/pulumi"), "30"]) as running:
+        name = Path(f"/proc/{running.pid}/comm")
+        while name.read_text() != "pulumi\n":
+            time.sleep(0.01)
         held = lock(stack, pid=running.pid)
         pulumi.unlock(stack)
         running.kill()
