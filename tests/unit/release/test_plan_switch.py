@@ -176,3 +176,22 @@ def test_a_migration_needs_the_database() -> None:
     s.facts["db-1"]["reachable"] = False
     with pytest.raises(Refusal, match="the database on db-1 does not answer"):
         contract(s)
+
+
+def ask(s: Stand) -> str:
+    return plan.ask(request("app"), s.facts, s.ledger).runner
+
+
+def test_the_service_is_asked_where_it_serves() -> None:
+    assert ask(serving()) == "app-green-1"
+    assert ask(serving().lose("app-green-1")) == "app-green-2"
+
+
+def test_the_service_is_asked_elsewhere_when_nothing_serves_or_answers() -> None:
+    assert ask(serving().lose("app-green-1", "app-green-2")) == "app-blue-1"
+    assert ask(serving().lose("edge-1")) == "app-blue-1"
+
+
+def test_a_stack_without_a_release_cannot_be_asked() -> None:
+    with pytest.raises(Refusal, match=r"no app host that answers has a release\. Next: \./dash"):
+        ask(stand("none"))

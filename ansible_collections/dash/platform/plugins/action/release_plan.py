@@ -19,6 +19,7 @@ PLANNERS = {
     "switch": plan.switch,
     "promote": plan.promote,
     "migrate": plan.contract,
+    "app": plan.ask,
 }
 
 

@@ -150,13 +150,10 @@ def deploy(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
     )
 
 
-def _asker(facts: Facts, colors: tuple[str, ...], fallback: str) -> str:
-    """Return a host that answers and has a release, of the first colour that has one."""
-    for color in colors:
-        for host in standing.colour_hosts(facts, color):
-            if facts[host].get("current"):
-                return host
-    return fallback
+def _asker(facts: Facts, *colors: str) -> str:
+    """Return a host that answers and has a release, of the first colour that has one, or ""."""
+    hosts = (h for color in colors for h in standing.colour_hosts(facts, color))
+    return next((h for h in hosts if facts[h].get("current")), "")
 
 
 def _sides(facts: Facts, what: str) -> tuple[str, str]:
@@ -212,7 +209,7 @@ def rollback(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
         schema_left=work.left,
         quarantine=[active.digest] if active and active.digest != wanted.digest else [],
         runner=hosts[0],
-        asker=_asker(facts, (from_color, to_color), hosts[0]),
+        asker=_asker(facts, from_color, to_color),
         restore=None if warm else _previous(there, to_color),
         **_next(facts, ledger, request),
     )
@@ -346,5 +343,28 @@ def contract(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
         warm=True,
         migrate=True,
         runner=standing.colour_hosts(facts, color)[0],
+        **_next(facts, ledger, request),
+    )
+
+
+def ask(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
+    """Choose the host on which the service's own command line runs; nothing is released.
+
+    Takes the same as `deploy`. Raises Refusal when no host that answers has a release.
+    """
+    edges = sorted(standing.seen_active(facts).values())
+    color = edges[0] if edges else "none"
+    runner = _asker(facts, color, *COLORS)
+    if not runner:
+        raise Refusal(f"no app host that answers has a release. Next: ./dash deploy")
+    return Plan(
+        kind=request.kind,
+        from_color=color,
+        to_color=color,
+        version="",
+        digest="",
+        config="",
+        config_hash="",
+        runner=runner,
         **_next(facts, ledger, request),
     )
