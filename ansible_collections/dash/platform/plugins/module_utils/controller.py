@@ -142,7 +142,7 @@ def run_json(argv: list[str], root: Path, timeout: float) -> dict[str, Any]:
     Raises:
         RuntimeError: with the program's last error line, or that it took too long or said nothing.
     """
-    name = " ".join(Path(word).name for word in argv[:3])
+    name = argv[2] if argv[1:2] == ["-m"] else Path(argv[0]).name
     try:
         done = subprocess.run(
             argv,
@@ -163,8 +163,10 @@ def run_json(argv: list[str], root: Path, timeout: float) -> dict[str, Any]:
     try:
         document = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        raise RuntimeError(f"{name} printed no JSON document") from None
-    return dict(document)
+        document = None
+    if not isinstance(document, dict):
+        raise RuntimeError(f"{name} printed no JSON document")
+    return document
 
 
 def read_report(path: Path) -> dict[str, Any]:
