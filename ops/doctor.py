@@ -10,6 +10,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -19,7 +21,6 @@ from ops import preflight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ops.view import Facts
 
@@ -157,7 +158,19 @@ def holder(port: int) -> str:
     """Return the program that listens on a port of this machine, as `name (pid 12)`."""
     seen = _output(["ss", "-Hltnp", f"sport = :{port}"])
     found = re.search(r'\("([^"]+)",pid=(\d+)', seen)
-    return f"{found[1]} (pid {found[2]})" if found else "another program"
+    if not found:
+        return "another program"
+    name = container(int(found[2])) if found[1] == "conmon" else ""
+    return f"container {name}" if name else f"{found[1]} (pid {found[2]})"
+
+
+def container(pid: int) -> str:
+    """Return the name of the container that a conmon process keeps, "" when it does not say."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0")
+    except OSError:
+        return ""
+    return dict(pairwise(words)).get("-n", "")
 
 
 def hosts(facts: Facts) -> list[Check]:

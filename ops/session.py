@@ -53,6 +53,12 @@ class Session:
         return self.names.directory
 
     @property
+    def exists(self) -> bool:
+        """Tell whether Pulumi knows the stack: it was up, or half up, and was not taken down."""
+        stacks = self.state_dir / "pulumi" / ".pulumi" / "stacks"
+        return any(stacks.rglob(f"{self.stack}.json"))
+
+    @property
     def provider(self) -> str:
         """Return where the stack's hosts come from: podman or aws."""
         if (self.state_dir / "overrides.json").exists():

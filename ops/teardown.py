@@ -10,7 +10,7 @@ import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ops import preflight, tools
+from ops import preflight, pulumi, tools
 from ops.console import seconds
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ def down(session: Session, *, purge: bool = False) -> str:
     with steps.running("all", "remove the stack", shown=False) as whole:
         with steps.step("hosts", "pulumi destroy") as step:
             closed = close_connections(names.subnet)
-            if (names.directory / "pulumi").exists():
-                from ops import pulumi  # noqa: PLC0415 -- not needed when nothing is up
-
-                pulumi.destroy(names)
+            pulumi.destroy(names)
             swept = sweep(names)
             step.note = f"gone, with {closed} ssh connections" if closed else "gone"
             if swept:

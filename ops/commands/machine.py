@@ -51,7 +51,7 @@ def _stack(session: Session) -> list[Check]:
 
     up = f"./dash --stack {session.stack} up"
     wanted = {name: session.names.port(name) for name in access.PUBLISHED}
-    if not (session.state_dir / "pulumi").exists():
+    if not session.exists:
         return [*look.ports(wanted, ours=False), look.Check("stack", look.Level.NOTE, "not up", up)]
     try:
         facts = report.ask(session)["facts"]
@@ -63,6 +63,7 @@ def _stack(session: Session) -> list[Check]:
 def env(ctx: typer.Context, *, stack: options.Stack = None) -> None:
     """Print shell lines for work by hand: eval "$(./dash env)"."""
     session = options.session(ctx, stack)
+    (session.state_dir / "pulumi").mkdir(parents=True, exist_ok=True)  # pulumi wants its backend
     for line in export_lines(session.programs(), session):
         session.out.out(line, highlight=False)
 

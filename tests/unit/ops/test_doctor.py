@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,23 @@ def test_a_taken_port_names_its_holder(taken: int) -> None:
     assert check.seen.startswith(f"{taken} (https) is held by py")
     assert "(pid " in check.seen
     assert "DASH_LAB=<name>" in check.mend
+
+
+def test_a_container_that_holds_a_port_is_called_by_its_name(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 30", "-c", "x", "-n", "dash-lab-edge-1"]) as conmon:
+        monkeypatch.setattr(
+            doctor, "_output", lambda _: f'users:(("conmon",pid={conmon.pid},fd=5))'
+        )
+        (check,) = doctor.ports({"https": taken}, ours=False)
+        conmon.kill()
+
+    assert check.seen == f"{taken} (https) is held by container dash-lab-edge-1"
+
+
+def test_a_container_that_is_gone_has_no_name() -> None:
+    assert doctor.container(1 << 30) == ""
 
 
 def test_a_holder_that_cannot_be_seen_is_still_told(
@@ -275,6 +293,12 @@ def _sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "memory", lambda _: doctor.Check("memory", Level.OK, "much"))
 
 
+def known_to_pulumi(checkout: Checkout) -> None:
+    stacks = checkout.state / "pulumi/.pulumi/stacks/dash"
+    stacks.mkdir(parents=True)
+    (stacks / "lab.json").touch()
+
+
 @pytest.mark.usefixtures("sound")
 def test_a_machine_without_a_stack_is_no_fault(checkout: Checkout) -> None:
     code, out, _ = checkout.dash("doctor", "--json")
@@ -288,7 +312,7 @@ def test_a_machine_without_a_stack_is_no_fault(checkout: Checkout) -> None:
 
 @pytest.mark.usefixtures("sound")
 def test_a_broken_host_makes_doctor_end_with_1(checkout: Checkout) -> None:
-    (checkout.state / "pulumi").mkdir(parents=True)
+    known_to_pulumi(checkout)
     stack = facts()
     stack["edge-1"]["haproxy_active"] = False
     checkout.writes("status.json", {"facts": stack, "ledger": []})
@@ -301,7 +325,7 @@ def test_a_broken_host_makes_doctor_end_with_1(checkout: Checkout) -> None:
 
 @pytest.mark.usefixtures("sound")
 def test_a_stack_that_cannot_be_asked_is_broken(checkout: Checkout) -> None:
-    (checkout.state / "pulumi").mkdir(parents=True)
+    known_to_pulumi(checkout)
     checkout.ansible("echo 'ERROR! no hosts'; exit 1")
     code, out, _ = checkout.dash("doctor")
 

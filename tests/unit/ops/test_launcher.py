@@ -208,6 +208,22 @@ def test_after_the_tests_an_ordinary_verb_finds_its_venv_as_it_was(machine: Mach
     assert machine.installs() == []
 
 
+def test_a_first_run_of_the_tests_is_enough_for_all_verbs(machine: Machine) -> None:
+    machine.python("python3.13", "3.13")
+    machine.run("test")
+
+    assert machine.run("status").stderr == ""
+
+
+def test_changed_test_requirements_do_not_concern_other_verbs(machine: Machine) -> None:
+    machine.python("python3.13", "3.13")
+    machine.run("test")
+    (machine.root / "requirements" / "test.txt").write_text("test==2\n")
+
+    assert machine.run("status").stderr == ""
+    assert "installing requirements: ops test" in machine.run("test").stderr
+
+
 @pytest.mark.parametrize(
     ("names", "chosen"),
     [

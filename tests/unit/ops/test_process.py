@@ -95,6 +95,9 @@ def test_a_second_signal_kills_the_whole_group(log: Path) -> None:
     done = shell(script, log, on_line=on_line)
 
     assert done.code == -signal.SIGKILL
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{child[0]}/exe").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert not Path(f"/proc/{child[0]}/exe").exists()
 
 

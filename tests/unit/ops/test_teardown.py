@@ -45,8 +45,9 @@ def _destroyed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
 
     def destroy(names: Stack) -> bool:
-        seen.append(names.name)
-        return True
+        if (known := (names.directory / "pulumi/.pulumi")).exists():
+            seen.append(names.name)
+        return known.exists()
 
     monkeypatch.setattr(pulumi, "destroy", destroy)
     return seen
