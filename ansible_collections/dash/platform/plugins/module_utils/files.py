@@ -6,13 +6,17 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.dash.platform.plugins.module_utils.errors import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
-class CorruptFile(Exception):
+class CorruptFile(Fault):
     """A file of ours does not hold what it should; `str()` is one line."""
 
 
@@ -25,14 +29,17 @@ def _sync_directory(directory: Path) -> None:
 
 
 def atomic_write(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file so that a reader, or a power cut, sees the old text or the new one."""
+    """Replace a file so that a reader, or a power cut, sees the old text or the new one.
+
+    Raises OSError; the old text stands then, and nothing else is left behind.
+    """
     number, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        os.fchmod(number, mode)
         with os.fdopen(number, "w", encoding="utf-8") as file:
+            os.fchmod(number, mode)
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(number)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -41,27 +48,49 @@ def atomic_write(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add one line that is on the disk when this returns."""
-    number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    """Add one line that is on the disk when this returns.
+
+    A last line that a crash cut off is closed first, or it would swallow the new one. On a full
+    disk the file is what it was. Raises OSError.
+    """
+    number = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(number, (line + "\n").encode())
-        os.fsync(number)
+        size = os.fstat(number).st_size
+        torn = size > 0 and os.pread(number, 1, size - 1) != b"\n"
+        data = (b"\n" if torn else b"") + line.encode() + b"\n"
+        try:
+            while data:
+                data = data[os.write(number, data) :]
+            os.fsync(number)
+        except OSError:
+            os.ftruncate(number, size)
+            raise
     finally:
         os.close(number)
+    if not size:
+        _sync_directory(path.parent)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return a file's JSON object, None when there is no file. Raises CorruptFile."""
+def read_json(path: Path, *keys: str) -> dict[str, Any] | None:
+    """Return a file's JSON object, None when there is no file.
+
+    Args:
+        path: the file.
+        keys: what the object must have.
+
+    Raises:
+        CorruptFile: it is no JSON object, or lacks a key.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        found = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    try:
-        found: dict[str, Any] = json.loads(text)
     except ValueError:
-        msg = f"{path} is not JSON: move it away and run the command again"
-        raise CorruptFile(msg) from None
-    return found
+        raise CorruptFile(f"{path} is not JSON. Next: move it away, then ./dash status") from None
+    lacking = [k for k in keys if k not in found] if isinstance(found, dict) else ["an object"]
+    if lacking:
+        raise CorruptFile(f"{path} lacks {lacking[0]}. Next: move it away, then ./dash status")
+    return dict(found)
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
@@ -80,7 +109,15 @@ def link(path: Path, target: str) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, made when missing, while the block runs."""
-    with path.open("a", encoding="utf-8") as file:
+    """Hold an exclusive lock on a file, made when missing, while the block runs.
+
+    Not to be nested: a second lock of the same file, also by this process, waits for ever.
+    Raises Fault on a host that has no directory for it.
+    """
+    try:
+        file = path.open("a", encoding="utf-8")
+    except FileNotFoundError:
+        raise Fault(f"{path.parent} is not on this host. Next: ./dash configure") from None
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

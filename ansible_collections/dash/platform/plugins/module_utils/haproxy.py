@@ -6,76 +6,109 @@ import csv
 import io
 import socket
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-SOCKET = Path("/run/haproxy/admin.sock")
+from ansible_collections.dash.platform.plugins.module_utils import paths
+from ansible_collections.dash.platform.plugins.module_utils.errors import Fault, one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TIMEOUT = 5.0  # seconds for one command
+POLL = 0.1
+_BACKENDS_AND_SERVERS = 2 + 4  # `show stat` adds the types up
+_MAP_WORDS = 3  # a line of `show map`: address, key, value
 
 
-class HaproxyError(Exception):
-    """HAProxy does not answer, or refuses; `str()` is one line."""
+class HaproxyError(Fault):
+    """HAProxy refuses, or does not know what was asked; `str()` is one line."""
+
+
+class Down(HaproxyError):
+    """HAProxy does not answer at all; `str()` is one line."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Counters of one backend since HAProxy started or was reloaded."""
+    """One backend: its servers now, its counters since HAProxy started or was reloaded.
 
-    up: int
-    servers: int
-    sessions: int
-    requests: int
-    errors: int
+    `errors` are the answers 5xx that clients got, those that HAProxy gave itself because no
+    server could be reached included; `connect_errors` are attempts, also when a retry succeeded.
+    """
+
+    states: dict[str, str] = field(default_factory=dict)
+    sessions: int = 0
+    requests: int = 0
+    good: int = 0
+    errors: int = 0
+    connect_errors: int = 0
+
+    @property
+    def servers(self) -> int:
+        """How many servers it has."""
+        return len(self.states)
+
+    @property
+    def up(self) -> int:
+        """How many of them get requests."""
+        return sum(state.startswith("UP") for state in self.states.values())
 
 
 class Runtime:
     """The runtime API of one HAProxy."""
 
-    def __init__(self, path: Path = SOCKET) -> None:
-        self._path = path
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path or paths.HAPROXY_SOCKET
 
     def command(self, text: str) -> str:
-        """Send one command and return the answer. Raises HaproxyError."""
+        """Send one command and return the answer. Raises Down."""
+        answer = b""
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(TIMEOUT)
                 connection.connect(str(self._path))
                 connection.sendall(text.encode() + b"\n")
-                answer = b""
                 while part := connection.recv(65536):
                     answer += part
         except OSError as error:
-            msg = f"HAProxy does not answer on {self._path}: {error.strerror or error}"
-            raise HaproxyError(msg) from None
-        return answer.decode()
+            why = one_line(error)
+            raise Down(f"HAProxy does not answer on {self._path}: {why}") from None
+        return answer.decode(errors="replace")
 
     def set_map(self, file: str, key: str, value: str) -> None:
-        """Change one key of a map that HAProxy has loaded. Raises HaproxyError."""
-        said = self.command(f"set map {file} {key} {value}").strip()
-        if said:
-            msg = f"HAProxy refused to set {key} to {value}: {said}"
-            raise HaproxyError(msg)
+        """Set one key of a map that HAProxy has loaded, and look. Raises HaproxyError."""
+        verb = "set" if self.map_value(file, key) else "add"
+        said = self.command(f"{verb} map {file} {key} {value}").strip()
+        seen = self.map_value(file, key)
+        if seen != value:
+            raise HaproxyError(
+                f"HAProxy says {key} is {seen or 'nothing'} after {verb} map {key} {value}"
+                + (f": {said.splitlines()[0]}" if said else "")
+            )
 
     def map_value(self, file: str, key: str) -> str:
-        """Return the value of a key as HAProxy uses it, "" when there is none."""
+        """Return the value of a key as HAProxy uses it, "" when there is none. Raises Down."""
         for line in self.command(f"show map {file}").splitlines():
             words = line.split()
-            if len(words) == 3 and words[1] == key:  # noqa: PLR2004 -- "address key value"
+            if len(words) == _MAP_WORDS and words[1] == key:
                 return words[2]
         return ""
 
     def backend(self, name: str) -> Backend:
-        """Return a backend's counters. Raises HaproxyError when there is none such."""
-        text = self.command(f"show stat {name} 6 -1").removeprefix("# ")
-        rows = list(csv.DictReader(io.StringIO(text)))
-        servers = [r for r in rows if r["svname"] not in ("BACKEND", "FRONTEND")]
+        """Return a backend. Raises HaproxyError when there is none such."""
+        text = self.command(f"show stat {name} {_BACKENDS_AND_SERVERS} -1").removeprefix("# ")
+        rows = [r for r in csv.DictReader(io.StringIO(text)) if r.get("pxname") == name]
         total = next((r for r in rows if r["svname"] == "BACKEND"), None)
         if total is None:
-            msg = f"HAProxy has no backend {name}"
-            raise HaproxyError(msg)
+            raise HaproxyError(f"HAProxy has no backend {name}. Next: ./dash configure")
         return Backend(
-            up=sum(r["status"].startswith("UP") for r in servers), servers=len(servers),
-            sessions=_number(total, "scur"), requests=_number(total, "req_tot"), errors=_number(total, "hrsp_5xx"),
+            states={r["svname"]: r["status"] for r in rows if r is not total},
+            sessions=_number(total, "scur"),
+            requests=_number(total, "req_tot"),
+            good=_number(total, "hrsp_2xx"),
+            errors=_number(total, "hrsp_5xx"),
+            connect_errors=_number(total, "econ"),
         )
 
     def wait_up(self, name: str, seconds: float) -> None:
@@ -85,12 +118,16 @@ class Runtime:
             seen = self.backend(name)
             if seen.servers and seen.up == seen.servers:
                 return
-            if time.monotonic() > end:
-                msg = (f"{seen.up} of {seen.servers} servers of {name} are up after "
-                       f"{seconds:.0f} s: the switch is refused")
-                raise HaproxyError(msg)
-            time.sleep(0.1)
+            if time.monotonic() >= end:
+                down = [f"{s} is {state}" for s, state in seen.states.items() if state != "UP"]
+                why = f" ({', '.join(down)})" if down else ""
+                raise HaproxyError(
+                    f"{seen.up} of {seen.servers} servers of {name} are up after {seconds:.0f} s"
+                    f"{why}: the switch is refused"
+                )
+            time.sleep(POLL)
 
 
 def _number(row: dict[str, str], key: str) -> int:
-    return int(row.get(key) or 0)
+    text = row.get(key) or "0"
+    return int(text) if text.isdigit() else 0

@@ -1,31 +1,47 @@
 """The traffic switch of one edge: the map file, HAProxy's own copy, and the way back.
 
 Together with a switch a timer is armed: not confirmed in time, the edge goes back by itself,
-whatever became of the operator's machine.
+whatever became of the operator's machine. The timer and a controller never act at the same time:
+each holds the lock of the open operation.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ansible_collections.dash.platform.plugins.module_utils import files, haproxy, lease
-from ansible_collections.dash.platform.plugins.module_utils.operation import OperationFile
+from ansible_collections.dash.platform.plugins.module_utils import files, haproxy, paths, timer
+from ansible_collections.dash.platform.plugins.module_utils.operation import (
+    Illegal,
+    Operation,
+    OperationFile,
+    follows,
+)
 
-MAP = Path("/etc/haproxy/maps/active.map")
-LIBRARY = "/usr/local/lib/dash"
-EDGECTL = "ansible_collections.dash.platform.plugins.module_utils.edgectl"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "active"
+NONE = "none"
+PATIENCE = 3.0  # seconds that HAProxy has to answer before it counts as down
+UNDOABLE = ("begun", "paused", "switched")  # what the timer may take back
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A switch: the colour before it, and how many milliseconds it took."""
+
+    from_color: str
+    took_ms: float
 
 
 @dataclass
 class Edge:
     """One edge: its map, its HAProxy, its open operation."""
 
-    map_file: Path = MAP
-    state_dir: Path = lease.STATE_DIR
+    map_file: Path = field(default_factory=lambda: paths.MAP)
+    state_dir: Path = field(default_factory=lambda: paths.EDGE_STATE)
     runtime: haproxy.Runtime = field(default_factory=haproxy.Runtime)
 
     @property
@@ -36,96 +52,130 @@ class Edge:
     def active(self) -> str:
         """Return the active colour as the map file says it, "none" when there is none."""
         try:
-            words = self.map_file.read_text(encoding="ascii").split()
+            words = self.map_file.read_text(encoding="ascii", errors="replace").split()
         except FileNotFoundError:
-            return "none"
-        return words[1] if len(words) > 1 else "none"
+            return NONE
+        return words[1] if len(words) > 1 else NONE
+
+    def running(self) -> str:
+        """Return the active colour as the running HAProxy has it, "" when none. Raises Down."""
+        return self.runtime.map_value(str(self.map_file), KEY)
 
     def point_to(self, color: str) -> None:
-        """Send new requests to a colour: file first, so that a restart in between stays there."""
-        files.atomic_write(self.map_file, f"active {color}\n", 0o644)
-        self.runtime.set_map(str(self.map_file), "active", color)
-        seen = self.runtime.map_value(str(self.map_file), "active")
-        if seen != color:
-            msg = f"HAProxy still says {seen or 'nothing'} after set map active {color}"
-            raise haproxy.HaproxyError(msg)
+        """Send new requests to a colour: file first, so that a restart in between stays there.
 
-    def switch(self, identity: str, color: str, *, confirm_within: float, wait_up: float) -> float:
-        """Switch to a colour whose servers are up; return milliseconds that the switch took.
+        Raises HaproxyError; the file says `color` then.
+        """
+        files.atomic_write(self.map_file, f"{KEY} {color}\n", 0o644)
+        self.runtime.set_map(str(self.map_file), KEY, color)
+
+    def switch(
+        self, identity: str, color: str, *, confirm_within: float, wait_up: float
+    ) -> Switched:
+        """Switch to a colour whose servers are up. Run again, it starts the time anew.
 
         The operation is `switched` before the traffic moves and the timer is armed before that:
         whatever happens from here on, the edge can go back.
 
+        Args:
+            identity: the open operation.
+            color: where to.
+            confirm_within: seconds until the edge goes back by itself.
+            wait_up: seconds that the servers have to be up.
+
         Raises:
-            haproxy.HaproxyError, operation.Illegal.
+            haproxy.HaproxyError, timer.NotArmed, operation.Illegal.
         """
         self.runtime.wait_up(f"app_{color}", wait_up)
-        before = self.active()
-        arm(identity, confirm_within)
-        self.operation.move(identity, "switched", switched_from=before,
-                            deadline=time.time() + confirm_within)
-        started = time.monotonic()
-        self.point_to(color)
-        return (time.monotonic() - started) * 1000
+        with self.operation.locked():
+            held = self._open(identity, "switched")
+            again = held["state"] == "switched"
+            before = str(held["switched_from"]) if again else self.active()
+            timer.arm(identity, confirm_within)
+            self.operation.keep(
+                {
+                    **held,
+                    "state": "switched",
+                    "switched_from": before,
+                    "confirm_within": confirm_within,
+                    "deadline": time.time() + confirm_within,
+                }
+            )
+            started = time.monotonic()
+            self.point_to(color)
+        return Switched(before, (time.monotonic() - started) * 1000)
+
+    def _open(self, identity: str, state: str) -> Operation:
+        """Return the open operation, when it is this one and may become (or is) `state`."""
+        held = self.operation.current()
+        if held is None or held["id"] != identity:
+            other = f"{held['id']} is" if held else "none is"
+            raise Illegal(
+                f"operation {identity} is not open on this edge ({other}): nothing was changed. "
+                "Next: run the command again"
+            )
+        if held["state"] != state and not follows(state, held["state"]):
+            raise Illegal(f"operation {identity} is {held['state']}: it cannot become {state}")
+        return held
 
     def confirm(self, identity: str) -> bool:
-        """Stay on the new colour: the timer goes. Raises operation.Illegal after a revert."""
-        moved = self.operation.move(identity, "confirmed")
-        disarm(identity)
+        """Stay on the new colour: the timer goes. False when nothing was to be confirmed.
+
+        Raises operation.Illegal when the edge went back already.
+        """
+        with self.operation.locked():
+            moved = self.operation.move(identity, "confirmed")
+        timer.disarm(identity)
         return moved
 
-    def revert(self, identity: str) -> bool:
-        """Go back when this operation has switched and was not confirmed; else do nothing."""
-        held = self.operation.current()
-        if held is None or held["id"] != identity or held["state"] not in (
-            "begun", "paused", "switched"
-        ):
-            return False
-        if held["state"] == "switched":
-            color = held["switched_from"]
+    def revert(self, identity: str, *, told: bool = False) -> bool:
+        """Go back to the colour before this operation's switch; tell whether traffic moved.
+
+        Nothing happens when another operation is open, or this one went back already.
+
+        Args:
+            identity: the operation.
+            told: by a controller, which may also take back what it has confirmed.
+
+        Raises:
+            haproxy.HaproxyError: HAProxy answers and refuses; the operation stays as it is, so
+                that the timer tries again.
+        """
+        with self.operation.locked():
+            held = self.operation.current()
+            undoable = (*UNDOABLE, "confirmed") if told else UNDOABLE
+            if held is None or held["id"] != identity or held["state"] not in undoable:
+                return False
+            moved = held["state"] in ("switched", "confirmed")
+            if moved:
+                self._give_back(str(held["switched_from"]))
+            self.operation.move(identity, "reverted", reverted_at=time.time())
+        timer.disarm(identity)
+        return moved
+
+    def _give_back(self, color: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while True:
             try:
-                self.point_to(color)
-            except haproxy.HaproxyError:
-                # HAProxy is down: the file is right, and it is what HAProxy reads at its start.
-                files.atomic_write(self.map_file, f"active {color}\n", 0o644)
-        self.operation.move(identity, "reverted")
-        disarm(identity)
-        return bool(held["state"] == "switched")
+                return self.point_to(color)
+            except haproxy.Down:
+                # The file is right, and it is what HAProxy reads at its start.
+                if time.monotonic() >= end:
+                    return None
+                time.sleep(haproxy.POLL)
 
     def recover(self) -> str:
-        """After a boot: timers are gone. Go back when the time is up, else arm a new one."""
+        """After a boot, when timers are gone: go back if the time is up, else arm a new one.
+
+        Returns what was done, for the journal.
+        """
         held = self.operation.current()
         if held is None or held["state"] != "switched":
             return "nothing to recover"
-        left = held["deadline"] - time.time()
+        # A clock that was set back must not keep the edge waiting for longer than it was told.
+        left = min(held["deadline"] - time.time(), held["confirm_within"])
         if left <= 0:
             self.revert(held["id"])
-            return "the switch was never confirmed: back on the old colour"
-        arm(held["id"], left)
+            return f"the switch was never confirmed: back on {held['switched_from']}"
+        timer.arm(held["id"], left)
         return f"a switch waits for its confirmation for another {left:.0f} s"
-
-
-def unit(identity: str) -> str:
-    """Return the name of the timer that an operation arms."""
-    return f"dash-confirm-{identity[:8]}"
-
-
-def arm(identity: str, seconds: float) -> None:
-    """Arrange that the edge goes back in so many seconds, also without a controller."""
-    disarm(identity)
-    subprocess.run(
-        [
-            "systemd-run", "--quiet", "--collect", f"--unit={unit(identity)}",
-            f"--on-active={seconds:.0f}s", "--timer-property=AccuracySec=100ms",
-            f"--setenv=PYTHONPATH={LIBRARY}",
-            "python3" if not Path(sys.executable).exists() else sys.executable, "-m", EDGECTL,
-            "revert", "--id", identity,
-        ],
-        check=True, capture_output=True, timeout=20,
-    )
-
-
-def disarm(identity: str) -> None:
-    """Take the timer away; fine when there is none, or when it is what runs us."""
-    subprocess.run(["systemctl", "stop", f"{unit(identity)}.timer"], check=False,
-                   capture_output=True, timeout=20)

@@ -7,14 +7,14 @@ DOCUMENTATION = r"""
 module: edge_drain
 short_description: Drain a colour
 description:
-  - New requests go to the other colour already; this waits for those under way.
-  - What it means and when it runs stands in docs/architecture.md.
+  - New requests go to the other colour already; this waits for those under way. Changes nothing.
 author: The Dash founders
 options:
   color:
     description: The colour that was left.
     type: str
     required: true
+    choices: [blue, green]
   seconds:
     description: How long at most.
     type: float
@@ -32,36 +32,36 @@ RETURN = r"""
 left:
   description: Sessions that were still there.
   type: int
-  returned: always
+  returned: success
+drained:
+  description: Whether none was.
+  type: bool
+  returned: success
 """
 
-import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import haproxy
+from ansible_collections.dash.platform.plugins.module_utils import errors, haproxy, watching
+
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Wait. Raises Fault."""
+    left = watching.drain(haproxy.Runtime(), params["color"], params["seconds"])
+    return {"changed": False, "left": left, "drained": not left}
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "color": {"type": "str", "required": True},
+            "color": {"type": "str", "choices": ["blue", "green"], "required": True},
             "seconds": {"type": "float", "required": True},
         },
         supports_check_mode=True,
     )
-    runtime = haproxy.Runtime()
-    end = time.monotonic() + module.params["seconds"]
-    try:
-        while True:
-            left = runtime.backend(f"app_{module.params['color']}").sessions
-            if not left or time.monotonic() > end:
-                break
-            time.sleep(0.2)
-    except haproxy.HaproxyError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, left=left, drained=not left)
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":

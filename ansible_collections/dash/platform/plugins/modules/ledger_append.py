@@ -8,11 +8,11 @@ module: ledger_append
 short_description: Append to the ledger of an edge
 description:
   - Appends what the file does not have; an entry is on the disk when this returns.
-  - What it means and when it runs stands in docs/architecture.md.
+  - An entry that lacks something, or holds what it cannot, is refused and nothing is written.
 author: The Dash founders
 options:
   entries:
-    description: The entries.
+    description: The entries, in the form of docs/architecture.md.
     type: list
     required: true
     elements: dict
@@ -25,7 +25,7 @@ options:
 EXAMPLES = r"""
 - name: Record it
   dash.platform.ledger_append:
-    entries: []
+    entries: ["{{ release_written.entry }}"]
     fence: 7
 """
 
@@ -33,12 +33,21 @@ RETURN = r"""
 appended:
   description: How many entries were new.
   type: int
-  returned: always
+  returned: success
 """
+
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import fence, files, ledger
+from ansible_collections.dash.platform.plugins.module_utils import errors, fence, ledger
+
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Append. Raises Fault."""
+    fence.check(params["fence"])
+    appended = ledger.append(ledger.path(), params["entries"])
+    return {"changed": bool(appended), "appended": appended}
 
 
 def main() -> None:
@@ -49,12 +58,7 @@ def main() -> None:
             "fence": {"type": "int", "required": True},
         },
     )
-    try:
-        fence.check(module.params["fence"])
-        appended = ledger.append(ledger.path(), module.params["entries"])
-    except (ledger.BadEntry, fence.Overtaken, files.CorruptFile, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(appended), appended=appended)
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":

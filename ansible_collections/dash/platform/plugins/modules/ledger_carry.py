@@ -7,12 +7,13 @@ DOCUMENTATION = r"""
 module: ledger_carry
 short_description: Carry the ledger to PostgreSQL
 description:
-  - Inserts what ops.ledger does not have, as role dash_ops over the local socket.
-  - What it means and when it runs stands in docs/architecture.md.
+  - Inserts what C(ops.ledger) does not have, all of it or nothing, as role dash_ops over the local
+    socket. Nothing is ever changed or removed there.
+  - Fails with one line when the database does not answer; the edges keep the entries.
 author: The Dash founders
 options:
   entries:
-    description: The entries.
+    description: The entries, in the form of docs/architecture.md.
     type: list
     required: true
     elements: dict
@@ -25,26 +26,30 @@ options:
 EXAMPLES = r"""
 - name: Carry it
   dash.platform.ledger_carry:
-    entries: []
+    entries: "{{ release_written.uncarried }}"
 """
 
 RETURN = r"""
 inserted:
   description: How many entries were new.
   type: int
-  returned: always
+  returned: success
 """
 
-import json
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import ledger, opsdb
+from ansible_collections.dash.platform.plugins.module_utils import errors, ledger, opsdb
 
-INSERT = """
-INSERT INTO ops.ledger (id, at, outcome, entry) VALUES (%s, %s, %s, %s)
-ON CONFLICT (id, outcome) DO NOTHING
-"""
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Insert. Raises Fault."""
+    for entry in params["entries"]:
+        ledger.check(entry)
+    with opsdb.connect(params["database"]) as connection:
+        inserted = opsdb.carry(connection, params["entries"])
+    return {"changed": bool(inserted), "inserted": inserted}
 
 
 def main() -> None:
@@ -55,17 +60,7 @@ def main() -> None:
             "database": {"type": "str", "default": "dash"},
         },
     )
-    inserted = 0
-    try:
-        for entry in module.params["entries"]:
-            ledger.check(entry)
-        with opsdb.connect(module.params["database"]) as connection:
-            for entry in module.params["entries"]:
-                row = (entry["id"], entry["at"], entry["outcome"], json.dumps(entry))
-                inserted += connection.execute(INSERT, row).rowcount
-    except (ledger.BadEntry, opsdb.Unreachable) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(inserted), inserted=inserted)
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":

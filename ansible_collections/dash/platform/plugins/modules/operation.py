@@ -7,12 +7,13 @@ DOCUMENTATION = r"""
 module: operation
 short_description: The open operation of an edge
 description:
-  - Pauses an operation, or closes it when it was recorded.
-  - What it means and when it runs stands in docs/architecture.md.
+  - Pauses an operation that waits for an answer, or closes one that was recorded. What moves the
+    traffic is M(dash.platform.edge_switch).
+  - Nothing happens when another operation is open, or none.
 author: The Dash founders
 options:
   state:
-    description: paused waits for an answer; recorded closes it.
+    description: V(paused) waits for an answer; V(recorded) closes it.
     type: str
     required: true
     choices: [paused, recorded]
@@ -38,12 +39,24 @@ RETURN = r"""
 state:
   description: The state it has now.
   type: str
-  returned: always
+  returned: success
 """
+
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import fence, files, operation
+from ansible_collections.dash.platform.plugins.module_utils import errors, fence
+from ansible_collections.dash.platform.plugins.module_utils.operation import OperationFile
+
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Move the operation on. Raises Fault."""
+    fence.check(params["fence"])
+    held = OperationFile()
+    with held.locked():
+        moved = held.move(params["id"], params["state"])
+    return {"changed": moved, "state": params["state"]}
 
 
 def main() -> None:
@@ -55,13 +68,7 @@ def main() -> None:
             "fence": {"type": "int", "required": True},
         },
     )
-    params = module.params
-    try:
-        fence.check(params["fence"])
-        moved = operation.OperationFile().move(params["id"], params["state"])
-    except (operation.Illegal, fence.Overtaken, files.CorruptFile, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=moved, state=params["state"])
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ DOCUMENTATION = r"""
 module: release_activate
 short_description: Start or stop a release
 description:
-  - Moves the links, restarts the unit and waits until the service says that it is ready.
-  - What it means and when it runs stands in docs/architecture.md.
+  - Keeps the configuration, moves the links, restarts the unit and waits until the service says
+    that it is ready and is this version.
+  - When it does not get ready, fails with the checks that fail and the unit's last words, secrets
+    masked. Nothing is put back; that is for the caller to decide.
 author: The Dash founders
 options:
   version:
@@ -20,7 +22,7 @@ options:
     type: str
     default: ""
   config_hash:
-    description: SHA-256 of the configuration.
+    description: SHA-256 of the configuration, all 64 digits.
     type: str
     default: ""
   address:
@@ -28,7 +30,7 @@ options:
     type: str
     default: 127.0.0.1
   timeout:
-    description: Seconds until it must be ready.
+    description: Seconds until it must be ready; one that only crashes is given up sooner.
     type: float
     default: 30
   fence:
@@ -41,15 +43,26 @@ EXAMPLES = r"""
 - name: Start it
   dash.platform.release_activate:
     version: 1.0.0
-    config_hash: 0123456789abcdef
+    config: "DASH_APP_LOG_LEVEL=info\n"
+    config_hash: "{{ 'DASH_APP_LOG_LEVEL=info\n' | hash('sha256') }}"
+    address: 10.89.50.31
+    fence: 7
+
+- name: Stop whatever runs
+  dash.platform.release_activate:
+    version: ""
     fence: 7
 """
 
 RETURN = r"""
 previous:
-  description: What the host ran before.
+  description: Version, digest and config_hash of what the host ran before, or null.
   type: dict
-  returned: always
+  returned: success
+checks:
+  description: What /readyz said last.
+  type: dict
+  returned: it did not get ready
 """
 
 from typing import Any
@@ -57,32 +70,29 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.dash.platform.plugins.module_utils import (
+    activation,
+    errors,
     fence,
-    files,
     releases,
-    service,
 )
 
 
-def activate(params: dict[str, Any]) -> dict[str, Any]:
-    """Make the release the one that runs. Raises ReleaseError and others."""
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Make the release the one that runs. Raises Fault."""
     fence.check(params["fence"])
     host = releases.Host()
     previous = host.current()
     if not params["version"]:
-        service.stop()
-        host.point_nowhere()
-        return {"changed": previous is not None, "previous": previous}
-    wanted = {"version": params["version"], "config_hash": params["config_hash"]}
-    same = previous is not None and wanted == {k: previous[k] for k in wanted}
-    if same and not service.wrong(params["address"]):
-        return {"changed": False, "previous": previous}
-    if params["config"]:
-        host.configure(params["config"], params["config_hash"])
-    host.point_to(params["version"], params["config_hash"])
-    service.restart()
-    service.wait_ready(params["address"], params["timeout"])
-    return {"changed": True, "previous": previous}
+        return {"changed": activation.stop(host), "previous": previous}
+    changed = activation.start(
+        host,
+        params["version"],
+        params["config"],
+        params["config_hash"],
+        address=params["address"],
+        seconds=params["timeout"],
+    )
+    return {"changed": changed, "previous": previous}
 
 
 def main() -> None:
@@ -97,10 +107,7 @@ def main() -> None:
             "fence": {"type": "int", "required": True},
         },
     )
-    try:
-        module.exit_json(**activate(module.params))
-    except (releases.ReleaseError, fence.Overtaken, files.CorruptFile, OSError) as error:
-        module.fail_json(msg=str(error))
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":

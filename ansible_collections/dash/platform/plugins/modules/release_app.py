@@ -7,8 +7,9 @@ DOCUMENTATION = r"""
 module: release_app
 short_description: Run python -m app on an app host
 description:
-  - Runs as user dash in a transient unit; secrets come as credentials of the unit.
-  - What it means and when it runs stands in docs/architecture.md.
+  - Runs as user dash in a transient unit; secrets come as credentials of the unit, never as words.
+  - Reads C(/etc/dash/host.env), the configuration and then O(environment); a later one wins.
+  - What takes longer than O(timeout) is ended by systemd, also when nobody waits for it any more.
 author: The Dash founders
 options:
   version:
@@ -47,40 +48,62 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Plan
+- name: Say what a migration would do
   dash.platform.release_app:
     version: 1.0.0
     argv: [migrate, --plan, --json]
+    credentials: {db_password: /etc/dash/credentials/db_owner_password}
+    environment: {DASH_APP_DATABASE_USER: dash_owner}
 """
 
 RETURN = r"""
 document:
-  description: What it printed, when that is JSON.
+  description: The JSON object of the last line that it printed, empty when there is none.
   type: dict
-  returned: success
+  returned: it was run
 rc:
   description: Its exit code.
   type: int
-  returned: always
+  returned: it was run
+stdout:
+  description: What it printed; a new API key is among it, so say no_log.
+  type: str
+  returned: success
+stderr:
+  description: What it complained of.
+  type: str
+  returned: success
 """
 
-import json
-import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import fence, files, service
+from ansible_collections.dash.platform.plugins.module_utils import errors, fence, transient
 
 
-def document(text: str) -> dict[str, Any]:
-    """Return the JSON object of the last line, {} when there is none."""
-    lines = [x for x in text.splitlines() if x.strip()]
-    try:
-        found = json.loads(lines[-1]) if lines else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Run it. Raises Fault."""
+    if params["fence"] is not None:
+        fence.check(params["fence"])
+    done = transient.execute(
+        transient.Run(
+            argv=params["argv"],
+            version=params["version"],
+            config=params["config"],
+            credentials=params["credentials"],
+            environment={k: str(v) for k, v in params["environment"].items()},
+            timeout=params["timeout"],
+        ),
+        params["ok_codes"],
+    )
+    return {
+        "changed": params["fence"] is not None,
+        "rc": done.rc,
+        "stdout": done.stdout,
+        "stderr": done.stderr,
+        "document": done.document,
+    }
 
 
 def main() -> None:
@@ -97,21 +120,7 @@ def main() -> None:
             "fence": {"type": "int"},
         },
     )
-    params = module.params
-    try:
-        if params["fence"] is not None:
-            fence.check(params["fence"])
-        done = service.run_app(params)
-    except subprocess.TimeoutExpired:
-        module.fail_json(msg=f"python -m app {params['argv'][0]} took over {params['timeout']} s")
-    except (fence.Overtaken, files.CorruptFile, OSError) as error:
-        module.fail_json(msg=str(error))
-    if done.returncode not in params["ok_codes"]:
-        lines = [x for x in (done.stdout + "\n" + done.stderr).splitlines() if x.strip()]
-        module.fail_json(msg=service.readable(lines[-1]) if lines else "it failed silently",
-                         rc=done.returncode, document=document(done.stdout))
-    module.exit_json(changed=params["fence"] is not None, rc=done.returncode, stdout=done.stdout,
-                     stderr=done.stderr, document=document(done.stdout))
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":

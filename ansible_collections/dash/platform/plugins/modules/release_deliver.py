@@ -8,7 +8,9 @@ module: release_deliver
 short_description: Bring a release to an app host
 description:
   - Takes an artifact that lies on the host already; nothing is fetched from a network.
-  - What it means and when it runs stands in docs/architecture.md.
+  - Holds every byte against the manifest and the manifest against the digest, makes a virtual
+    environment from the wheels, and only then marks the release as whole. What fails leaves nothing
+    behind. A version that is known with another digest is refused.
 author: The Dash founders
 options:
   artifact:
@@ -20,7 +22,7 @@ options:
     type: str
     required: true
   digest:
-    description: Its digest.
+    description: Its digest, the SHA-256 of its manifest.
     type: str
     required: true
   fence:
@@ -32,9 +34,9 @@ options:
 EXAMPLES = r"""
 - name: Unpack
   dash.platform.release_deliver:
-    artifact: /opt/dash/artifacts/dash-1.0.0-0123456789ab.tar.zst
+    artifact: /opt/dash/artifacts/dash-1.0.0-9f86d081884c.tar.zst
     version: 1.0.0
-    digest: 0123456789abcdef
+    digest: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     fence: 7
 """
 
@@ -42,15 +44,27 @@ RETURN = r"""
 changed:
   description: False when the release was there already.
   type: bool
-  returned: always
+  returned: success
+path:
+  description: Where the release lies.
+  type: str
+  returned: success
 """
 
-import subprocess
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import fence, files, releases
+from ansible_collections.dash.platform.plugins.module_utils import errors, fence, releases
+
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Deliver. Raises Fault."""
+    fence.check(params["fence"])
+    host = releases.Host()
+    changed = host.deliver(Path(params["artifact"]), params["version"], params["digest"])
+    return {"changed": changed, "path": str(host.releases / params["version"])}
 
 
 def main() -> None:
@@ -63,15 +77,7 @@ def main() -> None:
             "fence": {"type": "int", "required": True},
         },
     )
-    params = module.params
-    try:
-        fence.check(params["fence"])
-        changed = releases.Host().deliver(Path(params["artifact"]), params["version"],
-                                          params["digest"])
-    except (releases.ReleaseError, fence.Overtaken, files.CorruptFile,
-            subprocess.SubprocessError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=changed)
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,19 @@ DOCUMENTATION = r"""
 module: release_prune
 short_description: Remove old releases
 description:
-  - Keeps the named versions and the current one.
-  - What it means and when it runs stands in docs/architecture.md.
+  - Keeps the named versions, the current one and, when asked, the newest ones. Configurations are
+    kept always, they are small and a rollback needs them.
 author: The Dash founders
 options:
   keep:
-    description: Versions to keep.
+    description: Versions to keep, those within the rollback window among them.
     type: list
     required: true
     elements: str
+  newest:
+    description: How many of the last delivered releases to keep as well.
+    type: int
+    default: 0
   fence:
     description: The operation's fencing number; a smaller one than the host has seen is refused.
     type: int
@@ -25,21 +29,30 @@ options:
 EXAMPLES = r"""
 - name: Remove old releases
   dash.platform.release_prune:
-    keep: [1.0.0]
+    keep: [1.0.0, 1.1.0]
     fence: 7
 """
 
 RETURN = r"""
 removed:
-  description: What was removed.
+  description: Versions and file names of archives that were removed, sorted.
   type: list
   elements: str
-  returned: always
+  returned: success
 """
+
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import fence, files, releases
+from ansible_collections.dash.platform.plugins.module_utils import errors, fence, releases
+
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Prune. Raises Fault."""
+    fence.check(params["fence"])
+    removed = releases.Host().prune(params["keep"], params["newest"])
+    return {"changed": bool(removed), "removed": removed}
 
 
 def main() -> None:
@@ -47,15 +60,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "keep": {"type": "list", "elements": "str", "required": True},
+            "newest": {"type": "int", "default": 0},
             "fence": {"type": "int", "required": True},
         },
     )
-    try:
-        fence.check(module.params["fence"])
-        removed = releases.Host().prune(module.params["keep"])
-    except (fence.Overtaken, files.CorruptFile, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(removed), removed=removed)
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":

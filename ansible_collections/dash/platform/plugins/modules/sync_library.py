@@ -52,7 +52,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     dest, content = Path(module.params["dest"]), module.params["content"]
-    there = {p.name: p.read_text(encoding="utf-8") for p in dest.glob("*.py")} if dest.is_dir() else {}
+    there = (
+        {p.name: p.read_text(encoding="utf-8") for p in dest.glob("*.py")} if dest.is_dir() else {}
+    )
     try:
         if there != content and not module.check_mode:
             dest.mkdir(parents=True, exist_ok=True)
