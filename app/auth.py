@@ -1,46 +1,48 @@
-"""Who calls: API keys checked from memory, kept true by LISTEN/NOTIFY."""
+"""Who calls: API keys checked from memory, which the listener keeps true."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-import psycopg
+import structlog
 
 from app import hashing, log
-from app.db import Pool, transaction
 from app.errors import ApiError, Unauthorized, Unavailable
-from app.keys import CHANNEL, ApiKey, ApiKeyRepository
-from app.settings import Settings
+from app.hashing import Verdict
+from app.keycache import KeyCache
+from app.keys import ApiKey, ApiKeyRepository
 
-MOST_CACHED = 10_000  # keys
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from uuid import UUID
+
+    from app.db import Transactions
+    from app.metrics import Metrics
+    from app.settings import Settings
+
 MOST_WAITING = 32  # bcrypt checks; beyond them a caller is told to come back
-RECONNECT = 1.0  # seconds between tries of the listener
+QUICK_SECONDS = 0.5  # for asking about a key that could be served from memory
+GONE_SECONDS = 1.0  # that the database is left alone after it did not answer
 _log = log.get(__name__)
 
 
-@dataclass(frozen=True)
-class _Cached:
-    key: ApiKey
-    verifier: bytes
-    at: float
-
-
 class Authenticator:
-    """Checks keys. One per process; `run` listens for changes until it is cancelled."""
+    """Checks keys. One per process."""
 
-    def __init__(self, pool: Pool, settings: Settings) -> None:
-        self._pool, self._settings = pool, settings
-        self._cache: dict[str, _Cached] = {}
-        self._pepper = settings.key_pepper.get_secret_value()
+    def __init__(self, database: Transactions, settings: Settings, metrics: Metrics) -> None:
+        self._database, self._settings, self._metrics = database, settings, metrics
+        self._pepper = settings.pepper()
         self._threads = ThreadPoolExecutor(settings.hash_threads, thread_name_prefix="bcrypt")
-        self._waiting = 0
-        self.listening = False
+        self._reads: dict[str, asyncio.Task[ApiKey]] = {}  # by public id
+        self._proofs: dict[bytes, asyncio.Task[ApiKey]] = {}  # by verifier
+        self._used: dict[UUID, datetime] = {}
+        self._gone_until = float("-inf")
+        self.cache = KeyCache(settings)
 
     async def authenticate(self, header: str | None) -> ApiKey:
         """Return the key of an Authorization header.
@@ -48,92 +50,123 @@ class Authenticator:
         Raises:
             Unauthorized: there is none, or it may not.
             Unavailable: the database is gone and the key was not seen lately.
+            ApiError: too many keys wait for bcrypt (429).
         """
         scheme, _, value = (header or "").partition(" ")
         parsed = hashing.parse(value.strip()) if scheme.lower() == "bearer" else None
         if parsed is None:
             raise Unauthorized
         public_id, secret = parsed
-        cached = self._cache.get(public_id)
-        if cached is None or self._age(cached) > self._keep():
-            cached = await self._fetch(public_id, secret, cached)
-        self._check(cached, public_id, secret)
-        return cached.key
-
-    def _age(self, cached: _Cached) -> float:
-        return time.monotonic() - cached.at
-
-    def _keep(self) -> float:
-        settings = self._settings
-        return settings.key_cache_seconds if self.listening else settings.key_cache_alone_seconds
-
-    def _check(self, cached: _Cached, public_id: str, secret: str) -> None:
+        key = await self._read(public_id)
         made = hashing.verifier(secret, public_id, self._pepper)
-        key = cached.key
-        expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
-        if (not hmac.compare_digest(made, cached.verifier) or expired or not key.is_active
-                or not key.user_is_active):
+        verdict = hashing.verify(made, key.verifier)
+        if verdict is Verdict.UNKNOWN:
+            key = await self._prove(key, secret, made)
+        now = datetime.now(UTC)
+        expired = key.expires_at is not None and key.expires_at <= now
+        if verdict is Verdict.WRONG or expired or not key.is_active or not key.user_is_active:
             raise Unauthorized
+        self._used[key.id] = now
+        structlog.contextvars.bind_contextvars(key=public_id)
+        return key
 
-    async def _fetch(self, public_id: str, secret: str, stale: _Cached | None) -> _Cached:
-        """Read a key; while the database is gone a key seen lately goes on for a bounded time."""
+    def forget(self, public_id: str) -> None:
+        """Drop a key that changed, and a look at it that may have come too early."""
+        self.cache.forget(public_id)
+        self._reads.pop(public_id, None)
+
+    async def _read(self, public_id: str) -> ApiKey:
+        """Return a key from memory or the database.
+
+        While the database is gone, a key that was read lately goes on for a bounded time.
+        """
+        entry = self.cache.get(public_id)
+        if entry is not None and self.cache.fresh(entry):
+            return entry.key
+        spare = entry.key if entry is not None and self.cache.bridges(entry) else None
+        if time.monotonic() < self._gone_until:
+            if spare is None:
+                raise Unavailable
+            return spare
         try:
-            async with transaction(self._pool) as connection:
-                key = await ApiKeyRepository(connection).find_by_public_id(public_id)
+            return await _shared(self._reads, public_id, self._fetch(public_id, spare is not None))
         except Unavailable:
-            if stale is not None and self._age(stale) <= self._settings.key_cache_outage_seconds:
-                return stale
-            raise
-        if key is None:
-            self._cache.pop(public_id, None)
-            raise Unauthorized
-        verifier = hashing.verifier(secret, public_id, self._pepper)
-        if key.verifier is None or not hmac.compare_digest(verifier, key.verifier):
-            await self._check_at_rest(key, secret, verifier)
-        cached = _Cached(key, verifier, time.monotonic())
-        while len(self._cache) >= MOST_CACHED:
-            self._cache.pop(next(iter(self._cache)))
-        self._cache[public_id] = cached
-        return cached
+            self._gone_until = time.monotonic() + GONE_SECONDS
+            if spare is None:
+                raise
+            return spare
 
-    async def _check_at_rest(self, key: ApiKey, secret: str, verifier: bytes) -> None:
-        """Check against bcrypt: imported keys, or a pepper that changed. Renews the verifier."""
-        if self._waiting >= MOST_WAITING:
-            raise ApiError(429, "busy", "too many keys are being checked", retry_after=1)
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            good = await loop.run_in_executor(self._threads, hashing.matches, secret, key.key_hash)
-        finally:
-            self._waiting -= 1
-        if not good:
+    async def _fetch(self, public_id: str, quick: bool) -> ApiKey:  # noqa: FBT001 -- private
+        changes = self.cache.changes
+        key = await self._database.run(
+            lambda connection: ApiKeyRepository(connection).find_by_public_id(public_id),
+            QUICK_SECONDS if quick else None,
+        )
+        if key is None:
+            self.cache.forget(public_id)
             raise Unauthorized
-        async with transaction(self._pool) as connection:
-            await ApiKeyRepository(connection).set_verifier(key.id, verifier)
+        self.cache.put(key, changes)
+        return key
+
+    async def _prove(self, key: ApiKey, secret: str, made: bytes) -> ApiKey:
+        """Check against bcrypt: imported keys, or a pepper that changed. Renews the verifier."""
+        if len(self._proofs) >= MOST_WAITING and made not in self._proofs:
+            raise ApiError(429, "busy", "too many keys are being checked", retry_after=1)
+        return await _shared(self._proofs, made, self._check_at_rest(key, secret, made))
+
+    async def _check_at_rest(self, key: ApiKey, secret: str, made: bytes) -> ApiKey:
+        changes = self.cache.changes
+        self._metrics.hash_checks.inc()
+        loop = asyncio.get_running_loop()
+        if not await loop.run_in_executor(self._threads, hashing.matches, secret, key.key_hash):
+            raise Unauthorized
+        proven = replace(key, verifier=made)
+        self.cache.put(proven, changes)
+        try:
+            await self._database.run(
+                lambda connection: ApiKeyRepository(connection).set_verifier(key.id, made)
+            )
+        except Unavailable:
+            _log.warning("auth.verifier_not_kept", key=key.public_id)
+        return proven
 
     async def run(self) -> None:
-        """Listen for changed keys on a connection of our own, and forget them."""
+        """Note now and then when keys were used, until cancelled."""
         while True:
-            try:
-                await self._listen()
-            except (psycopg.Error, OSError) as error:
-                _log.warning("auth.listener_lost", error=str(error))
-            finally:
-                self.listening = False
-            await asyncio.sleep(RECONNECT)
+            await asyncio.sleep(self._settings.key_used_seconds)
+            await self.note_used()
 
-    async def _listen(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(
-            self._settings.conninfo(), autocommit=True)
-        async with connection:
-            await connection.execute(f"LISTEN {CHANNEL}")
-            self._cache.clear()  # what changed while nobody listened is unknown
-            self.listening = True
-            _log.info("auth.listening")
-            async for note in connection.notifies():
-                self._cache.pop(note.payload, None)
+    async def note_used(self) -> None:
+        """Write when keys were used since the last note; keep it when the database is gone."""
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            await self._database.run(lambda c: ApiKeyRepository(c).set_used(used))
+        except Unavailable:
+            self._used = used | self._used
 
     async def close(self) -> None:
-        """End the hashing threads."""
-        with suppress(RuntimeError):
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        """Write what is left to write, and end the hashing threads."""
+        await self.note_used()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _shared[K](
+    running: dict[K, asyncio.Task[ApiKey]], name: K, work: Coroutine[None, None, ApiKey]
+) -> ApiKey:
+    """Do work once for all who ask for it at the same time."""
+    task = running.get(name)
+    if task is None:
+        task = running[name] = asyncio.create_task(work)
+
+        def done(ended: asyncio.Task[ApiKey]) -> None:
+            if running.get(name) is ended:
+                del running[name]
+            if not ended.cancelled():
+                ended.exception()
+
+        task.add_done_callback(done)
+    else:
+        work.close()
+    return await asyncio.shield(task)

@@ -5,28 +5,36 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import uvloop
 
-from app import hashing, log, main, migrate, schema
-from app.db import make_pool, transaction
+from app import log, main, migrate, schema
+from app.accounts import AccountError, Accounts
+from app.db import Direct, reason, unreachable
 from app.errors import ApiError
-from app.keys import ApiKeyRepository
 from app.settings import Settings, SettingsError, load
-from app.users import ROLES, UserRepository
+from app.users import ROLES
 
-DONE, FAILED, USAGE, DECISION = 0, 1, 2, 4
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Command = Callable[[Settings, argparse.Namespace], int]
+
+DONE, FAILED, USAGE, DECISION, INTERRUPTED = 0, 1, 2, 4, 130
+LONGEST_DAYS = 3650
+REFUSALS = (
+    AccountError,
+    ApiError,
+    main.CannotServe,
+    migrate.MigrationError,
+    schema.BadMigration,
+)
 
 
-class Failure(Exception):
-    """A command that could not be done; `str()` is one line."""
-
-
-def _out(document: dict[str, Any], *, as_json: bool, text: str) -> None:
+def _out(document: object, text: str, *, as_json: bool) -> None:
+    """Write one document on one line, or words."""
     sys.stdout.write((json.dumps(document) if as_json else text) + "\n")
 
 
@@ -35,96 +43,171 @@ def _serve(settings: Settings, _args: argparse.Namespace) -> int:
     return DONE
 
 
+def _migrate(settings: Settings, args: argparse.Namespace) -> int:
+    known = schema.load()
+    limits = migrate.Limits(
+        lock=settings.migrate_lock_timeout, statement=settings.migrate_statement_timeout
+    )
+    try:
+        connection = psycopg.connect(settings.conninfo(), autocommit=True)
+    except psycopg.OperationalError as error:
+        raise migrate.MigrationError(unreachable(settings, error)) from None
+    with connection:
+        report = migrate.Migrator(connection, known, settings.version, limits).run(
+            plan=args.plan, to=args.to, contract=args.contract, accept_loss=args.accept_loss
+        )
+    _out(vars(report), _describe(report, plan=args.plan), as_json=args.json)
+    if not report.left or args.plan:
+        return DONE
+    if not args.json:
+        sys.stderr.write("rows would be lost: --accept-loss undoes these steps with them\n")
+    return DECISION
+
+
 def _describe(report: migrate.Report, *, plan: bool) -> str:
-    lines = [f"applied: {', '.join(report.applied) or 'nothing'}"]
-    for title, steps in (("would apply" if plan else "applied now", report.up),
-                         ("held back", report.held),
-                         ("would undo" if plan else "undone", report.down)):
-        for step in steps:
-            lost = "; ".join(f"{r['what']}: {r['rows']} rows" for r in step.get("risk", []))
-            left = " left in place" if step.get("left") else ""
-            lines.append(f"{title}: {step['id']} ({step['class']}){left}"
-                         + (f", would lose {lost}" if lost else ""))
+    lines = [
+        *(f"{'would apply' if plan else 'applied'} {_step(step)}" for step in report.up),
+        *(f"held back {_step(step)}: --contract applies it" for step in report.held),
+    ]
+    for step in report.down:
+        rows = ", ".join(
+            r["what"] if r["rows"] is None else f"{r['what']}: {r['rows']} rows"
+            for r in step["risk"]
+        )
+        done = "would undo" if plan else "undid"
+        lines.append(
+            f"{'left in place' if step['left'] else done} {_step(step)}"
+            + (f", at risk {rows}" if rows else "")
+        )
+    lines.append(f"schema: {', '.join(report.applied) or 'no migration is applied'}")
+    if report.reason:
+        lines.append(f"this release does not work with it: {report.reason}")
     return "\n".join(lines)
 
 
-def _migrate(settings: Settings, args: argparse.Namespace) -> int:
-    try:
-        with psycopg.connect(settings.conninfo(), autocommit=True) as connection:
-            report = migrate.Migrator(connection, schema.load(), settings.version).run(
-                plan=args.plan, to=args.to, contract=args.contract, accept_loss=args.accept_loss)
-    except psycopg.OperationalError as error:
-        raise Failure(f"the database does not answer: {str(error).splitlines()[0]}") from None
-    document = {"applied": report.applied, "up": report.up, "held": report.held,
-                "down": report.down, "compatible": report.compatible}
-    _out(document, as_json=args.json, text=_describe(report, plan=args.plan))
-    return DECISION if report.left and not args.plan else DONE
+def _step(step: dict[str, Any]) -> str:
+    return f"{step['id']} ({step['class']})"
 
 
 async def _create_user(settings: Settings, args: argparse.Namespace) -> int:
-    pool = make_pool(settings)
-    async with pool, transaction(pool) as connection:
-        user = await UserRepository(connection).create(args.email, args.role)
-    if user is None:
-        raise Failure(f"there is a user {args.email} already")
-    _out({"id": str(user.id), "email": user.email, "role": user.role}, as_json=args.json,
-         text=f"user {user.email} ({user.role}) created")
+    user = await Accounts(Direct(settings)).create_user(args.email, args.role)
+    document = {"id": str(user.id), "email": user.email, "role": user.role}
+    _out(document, f"user {user.email} ({user.role}) made", as_json=args.json)
+    return DONE
+
+
+async def _list_users(settings: Settings, args: argparse.Namespace) -> int:
+    users = await Accounts(Direct(settings)).list_users()
+    rows = [{"id": str(u.id), "email": u.email, "role": u.role} for u in users]
+    text = "\n".join(f"{u['email']} ({u['role']})" for u in rows)
+    _out({"users": rows}, text or "there are no users", as_json=args.json)
     return DONE
 
 
 async def _create_key(settings: Settings, args: argparse.Namespace) -> int:
-    pepper = settings.key_pepper.get_secret_value()
-    if not pepper:
-        raise Failure("the credential key_pepper is missing: keys made without it are not checked")
-    public_id, secret, key = hashing.new_key()
-    ends = datetime.now(UTC) + timedelta(days=args.days) if args.days else None
-    pool = make_pool(settings)
-    async with pool, transaction(pool) as connection:
-        users = UserRepository(connection)
-        user = await users.find_by_email(args.user)
-        if user is None and args.create_user:
-            user = await users.create(args.user)
-        if user is None:
-            raise Failure(f"there is no user {args.user}: add --create-user")
-        await ApiKeyRepository(connection).create(
-            user.id, public_id=public_id, key_hash=hashing.at_rest(secret),
-            verifier=hashing.verifier(secret, public_id, pepper), name=args.name,
-            expires_at=ends)
-    _out({"key": key, "id": public_id, "user": user.email}, as_json=args.json,
-         text=f"{key}\nThis key is shown once; {user.email} owns it.")
+    made = await Accounts(Direct(settings)).create_key(
+        args.user,
+        pepper=settings.pepper(),
+        name=args.name,
+        days=args.days,
+        create_user=args.create_user,
+    )
+    expires = made.expires_at.isoformat() if made.expires_at else None
+    document = {"key": made.key, "id": made.public_id, "user": made.email, "expires_at": expires}
+    text = f"{made.key}\nIt is shown this once; {made.email} owns it, its id is {made.public_id}."
+    _out(document, text, as_json=args.json)
     return DONE
+
+
+async def _list_keys(settings: Settings, args: argparse.Namespace) -> int:
+    keys = await Accounts(Direct(settings)).list_keys(args.user)
+    rows = [
+        {
+            "id": k.public_id,
+            "name": k.name,
+            "active": k.is_active and k.user_is_active,
+            "created_at": k.created_at.isoformat(),
+            "expires_at": k.expires_at.isoformat() if k.expires_at else None,
+            "last_used_at": k.last_used_at.isoformat() if k.last_used_at else None,
+        }
+        for k in keys
+    ]
+    text = "\n".join(
+        f"{k['id']} {k['name']}{'' if k['active'] else ' (revoked)'}, "
+        f"expires {k['expires_at'] or 'never'}, last used {k['last_used_at'] or 'never'}"
+        for k in rows
+    )
+    _out({"keys": rows}, text or f"{args.user} has no keys", as_json=args.json)
+    return DONE
+
+
+async def _revoke_key(settings: Settings, args: argparse.Namespace) -> int:
+    key = await Accounts(Direct(settings)).revoke_key(args.id)
+    document = {"id": key.public_id, "name": key.name, "user": key.email}
+    _out(document, f"key {key.public_id} of {key.email} opens nothing any more", as_json=args.json)
+    return DONE
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days up to {LONGEST_DAYS}")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("serve", help="run the service").set_defaults(run=_serve)
-    migrate_ = verbs.add_parser("migrate", help="bring the schema up, or down to a migration")
-    migrate_.add_argument("--plan", action="store_true", help="change nothing")
-    migrate_.add_argument("--to", metavar="ID", help="undo everything newer (0 undoes all)")
-    migrate_.add_argument("--contract", action="store_true", help="run held steps too")
-    migrate_.add_argument("--accept-loss", action="store_true", help="undo what loses rows too")
-    migrate_.add_argument("--json", action="store_true")
-    migrate_.set_defaults(run=_migrate)
-    user = verbs.add_parser("user", help="users").add_subparsers(dest="what", required=True)
-    create = user.add_parser("create", help="add a user")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="serve|migrate|user|key")
+    serve = verbs.add_parser("serve", help="run the service until SIGTERM")
+    serve.set_defaults(run=_serve)
+    _add_migrate(verbs.add_parser("migrate", help="bring the schema up, or back to a migration"))
+    user = verbs.add_parser("user", help="people and programs that have keys")
+    nouns = user.add_subparsers(required=True, metavar="create|list")
+    create = _add(nouns, "create", "add a user", _create_user)
     create.add_argument("--email", required=True)
     create.add_argument("--role", choices=ROLES, default="user")
-    create.add_argument("--json", action="store_true")
-    create.set_defaults(run=_asynchronous(_create_user))
-    key = verbs.add_parser("key", help="API keys").add_subparsers(dest="what", required=True)
-    create = key.add_parser("create", help="make a key and print it once")
+    _add(nouns, "list", "show every user", _list_users)
+    key = verbs.add_parser("key", help="API keys")
+    nouns = key.add_subparsers(required=True, metavar="create|list|revoke")
+    create = _add(nouns, "create", "make a key and print it this once", _create_key)
     create.add_argument("--user", required=True, metavar="EMAIL")
-    create.add_argument("--create-user", action="store_true")
-    create.add_argument("--name", default="default")
-    create.add_argument("--days", type=int, help="until it expires")
-    create.add_argument("--json", action="store_true")
-    create.set_defaults(run=_asynchronous(_create_key))
+    create.add_argument("--create-user", action="store_true", help="make the owner if need be")
+    create.add_argument("--name", default="default", help="to tell keys apart")
+    create.add_argument("--days", type=_days, help="until it expires; never without")
+    listing = _add(nouns, "list", "show a user's keys, without the secrets", _list_keys)
+    listing.add_argument("--user", required=True, metavar="EMAIL")
+    revoke = _add(nouns, "revoke", "make a key useless at once", _revoke_key)
+    revoke.add_argument("id", help="the part between dash_ and the second _")
     return parser
 
 
-def _asynchronous(command: Callable[..., Any]) -> Callable[[Settings, argparse.Namespace], int]:
-    return lambda settings, args: int(uvloop.run(command(settings, args)))
+def _add_migrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--plan", action="store_true", help="change nothing")
+    parser.add_argument(
+        "--to", metavar="ID", help="undo what is newer (0 undoes all), or apply up to it"
+    )
+    parser.add_argument(
+        "--contract", action="store_true", help="apply contract and irreversible steps too"
+    )
+    parser.add_argument("--accept-loss", action="store_true", help="undo what loses rows, too")
+    parser.add_argument("--json", action="store_true", help="print one document")
+    parser.set_defaults(run=_migrate)
+
+
+def _add(
+    nouns: Any,  # noqa: ANN401 -- argparse's type of it is private
+    name: str,
+    words: str,
+    command: Callable[[Settings, argparse.Namespace], Awaitable[int]],
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = nouns.add_parser(name, help=words)
+    parser.add_argument("--json", action="store_true", help="print one document")
+    run: Command = lambda settings, args: uvloop.run(_awaited(command(settings, args)))  # noqa: E731 -- short
+    parser.set_defaults(run=run)
+    return parser
+
+
+async def _awaited(work: Awaitable[int]) -> int:
+    return await work
 
 
 def run(argv: list[str] | None = None) -> int:
@@ -137,15 +220,18 @@ def run(argv: list[str] | None = None) -> int:
         code: int = args.run(settings, args)
     except SettingsError as error:
         return _fail(str(error), USAGE)
-    except (Failure, main.CannotServe, migrate.MigrationError, schema.BadMigration) as error:
+    except REFUSALS as error:
         return _fail(str(error), FAILED)
-    except ApiError as error:
-        return _fail(error.message, FAILED)
     except psycopg.Error as error:
-        return _fail(str(error).splitlines()[0], FAILED)
+        missing = isinstance(error, psycopg.errors.UndefinedTable)
+        line = "the tables are not there yet: python -m app migrate" if missing else reason(error)
+        return _fail(line, FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return code
 
 
 def _fail(line: str, code: int) -> int:
-    sys.stderr.write(f"{log.redact(line)}\n")
+    """Say what is wrong, on one line and without a secret, and return the exit code."""
+    sys.stderr.write(f"{log.redact(' '.join(line.split()))}\n")
     return code

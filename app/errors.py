@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from aiohttp import web
 
+# HTTP's phrases differ between versions of Python; programs compare codes.
+CODES = {
+    400: ("bad_request", "the request cannot be read"),
+    404: ("not_found", "there is nothing at this address"),
+    405: ("method_not_allowed", "this address does not take that method"),
+    411: ("length_required", "say how long the body is"),
+    413: ("too_large", "the body is larger than this service takes"),
+    415: ("unsupported_media_type", "this type of body is not understood"),
+    417: ("expectation_failed", "this expectation cannot be met"),
+}
+
 
 class ApiError(Exception):
     """An answer other than the wanted one.
@@ -15,7 +26,9 @@ class ApiError(Exception):
         retry_after: seconds after which another try makes sense.
     """
 
-    def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
         self.retry_after = retry_after
@@ -35,9 +48,15 @@ class Unavailable(ApiError):
         super().__init__(503, "unavailable", message, retry_after=5)
 
 
+def of_http(error: web.HTTPException) -> ApiError:
+    """Return aiohttp's error as ours; what it says in words stays inside."""
+    code, message = CODES.get(error.status, ("error", "the request was not done"))
+    return ApiError(error.status, code, message)
+
+
 def envelope(error: ApiError, request_id: str) -> web.Response:
     """Return the answer for an error."""
-    headers = {"Cache-Control": "no-store"}
+    headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == web.HTTPUnauthorized.status_code:

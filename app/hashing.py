@@ -9,6 +9,7 @@ docs/decisions has the page.
 from __future__ import annotations
 
 import base64
+import enum
 import hashlib
 import hmac
 import re
@@ -17,15 +18,23 @@ import secrets
 import bcrypt
 
 COST = 12
-PUBLIC_BYTES = 9  # 12 characters
 SECRET_BYTES = 32  # 256 bits
+PEPPER_ID_BYTES = 4  # a verifier begins with them: it says which pepper made it
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _KEY = re.compile(r"dash_([A-Za-z0-9]{12})_([A-Za-z0-9_-]{43})")
+
+
+class Verdict(enum.Enum):
+    """What a verifier says about a secret."""
+
+    RIGHT = enum.auto()
+    WRONG = enum.auto()
+    UNKNOWN = enum.auto()  # there is none, or another pepper made it: ask bcrypt
 
 
 def new_key() -> tuple[str, str, str]:
     """Return (public id, secret, the whole key)."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    public_id = "".join(secrets.choice(alphabet) for _ in range(12))
+    public_id = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(SECRET_BYTES)
     return public_id, secret, f"dash_{public_id}_{secret}"
 
@@ -55,5 +64,17 @@ def matches(secret: str, key_hash: str) -> bool:
 
 
 def verifier(secret: str, public_id: str, pepper: str) -> bytes:
-    """Return the keyed HMAC of a secret (SHA-256), bound to its public id."""
-    return hmac.new(pepper.encode(), f"{public_id}:{secret}".encode(), hashlib.sha256).digest()
+    """Return the pepper's id and the keyed HMAC (SHA-256) of a secret, bound to its public id."""
+    made = hmac.new(pepper.encode(), f"{public_id}:{secret}".encode(), hashlib.sha256).digest()
+    return _pepper_id(pepper) + made
+
+
+def verify(made: bytes, kept: bytes | None) -> Verdict:
+    """Hold the verifier of a presented secret against the one that was kept, in constant time."""
+    if kept is None or kept[:PEPPER_ID_BYTES] != made[:PEPPER_ID_BYTES] or len(kept) != len(made):
+        return Verdict.UNKNOWN
+    return Verdict.RIGHT if hmac.compare_digest(made, kept) else Verdict.WRONG
+
+
+def _pepper_id(pepper: str) -> bytes:
+    return hmac.new(pepper.encode(), b"dash pepper id", hashlib.sha256).digest()[:PEPPER_ID_BYTES]

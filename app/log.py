@@ -7,46 +7,78 @@ import os
 import re
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 MASK = "***"
+DEEPEST = 12  # levels; below them nothing is shown, so that a cycle ends
 # By key, at any depth; case and style (api_key, apiKey, API-Key) do not matter.
-_SECRET_KEYS = ("password", "passwd", "token", "apikey", "secret", "authorization", "cookie",
-                "pepper", "credential")
+_SECRET_KEYS = (
+    "password", "passwd", "passphrase", "token", "apikey", "secret", "authorization", "cookie",
+    "pepper", "credential",
+)  # fmt: skip
 # By pattern, wherever a library puts it: our keys, bearer tokens, passwords in URLs.
 _PATTERNS = (
     (re.compile(r"(dash_[A-Za-z0-9]{6,}_)[A-Za-z0-9_-]{8,}"), r"\1" + MASK),
-    (re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{6,}"), r"\1" + MASK),
-    (re.compile(r"(\w+://[^:/@\s]+:)[^@\s]+(@)"), r"\1" + MASK + r"\2"),
-    (re.compile(r"(?i)(password|secret|token|api_?key)(\s*[=:]\s*)[^\s,;\"']+"), r"\1\2" + MASK),
+    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}"), r"\1" + MASK),
+    (re.compile(r"(\w+://[^:/@\s]*:)[^@\s]+(@)"), r"\1" + MASK + r"\2"),
+    (
+        re.compile(
+            r"(?i)((?:password|passwd|secret|token|api[_-]?key|pepper|cookie)[\"']?\s*[=:]\s*)"
+            r"(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"')}]+)"
+        ),
+        r"\1" + MASK,
+    ),
 )
 
 
-def redact(value: Any, key: str = "") -> Any:
-    """Return a value without its secrets, by key and by pattern, at any depth."""
+def redact(value: object, key: str = "", depth: int = 0) -> object:
+    """Return a value without its secrets, by key and by pattern, at any depth.
+
+    Args:
+        value: anything; what JSON does not know comes back as text.
+        key: the name it goes by.
+        depth: how deep in another value it lies.
+    """
     plain = re.sub(r"[^a-z]", "", key.lower())
-    if plain and any(word in plain for word in _SECRET_KEYS):
+    if (plain and any(word in plain for word in _SECRET_KEYS)) or depth > DEEPEST:
         return MASK
-    if isinstance(value, dict):
-        return {redact(str(k)): redact(v, str(k)) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [redact(item) for item in value]
-    if isinstance(value, bytes):
-        value = value.decode(errors="replace")
-    if isinstance(value, str):
-        for pattern, mask in _PATTERNS:
-            value = pattern.sub(mask, value)
-        return value
     if value is None or isinstance(value, bool | int | float):
         return value
-    return redact(str(value))
+    if isinstance(value, dict):
+        return {str(redact(str(k))): redact(v, str(k), depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact(item, "", depth + 1) for item in value]
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    for pattern, mask in _PATTERNS:
+        text = pattern.sub(mask, text)
+    return text
 
 
 def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: redact(value, key) for key, value in event.items()}
+    # structlog's own entries (_record, …) are objects that later processors need as they are.
+    return {k: v if k.startswith("_") else redact(v, k) for k, v in event.items()}
+
+
+def _shared(version: str, color: str) -> list[Processor]:
+    """Return what every line passes through, a library's too."""
+    facts = {"pid": os.getpid(), "host": socket.gethostname(), "version": version, "color": color}
+
+    def add_facts(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {**event, **facts}
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        add_facts,
+        _redact_event,
+    ]
 
 
 def configure(level: str, version: str, color: str) -> None:
@@ -57,21 +89,13 @@ def configure(level: str, version: str, color: str) -> None:
         version: of the release, on every line.
         color: of this host, on every line.
     """
-    facts = {"pid": os.getpid(), "host": socket.gethostname(), "version": version, "color": color}
-
-    def add_facts(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        return {**facts, **event}
-
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        add_facts,
-        _redact_event,
-    ]
+    shared = _shared(version, color)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -90,6 +114,8 @@ def configure(level: str, version: str, color: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("aiohttp.access").disabled = True  # the access line is our own
+    # Its lines say what health.py says once per change, many times over.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

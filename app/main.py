@@ -6,21 +6,24 @@ import asyncio
 import errno
 import signal
 import ssl
-from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import uvloop
 from aiohttp import web
 
-from app import log, routes
+from app import log, middleware, routes
 from app.auth import Authenticator
-from app.db import make_pool
-from app.health import Health, WrongSchema
+from app.db import Database
+from app.health import Health
+from app.listener import KeyListener
 from app.metrics import Metrics
-from app.middleware import around
-from app.settings import Settings
 
-OPEN_TIMEOUT = 5.0  # seconds to close the pool
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.settings import Settings
+
 _log = log.get(__name__)
 
 
@@ -29,44 +32,115 @@ class CannotServe(Exception):
 
 
 def create_app(settings: Settings) -> web.Application:
-    """Return the public application; nothing is connected before it starts."""
+    """Return the public application; nothing is connected before it starts.
+
+    Raises:
+        SettingsError: the pepper is missing.
+    """
     metrics = Metrics(settings.version, settings.color)
-    app = web.Application(middlewares=[around(settings, metrics)],
-                          client_max_size=settings.max_body)
+    database = Database(settings)
+    health = Health(settings, database)
+    app = web.Application(
+        middlewares=[middleware.around(metrics, health)], client_max_size=settings.max_body
+    )
     app[routes.SETTINGS] = settings
     app[routes.METRICS] = metrics
-    app[routes.HEALTH] = Health(settings)
-    app[routes.POOL] = make_pool(settings)
-    app[routes.AUTH] = Authenticator(app[routes.POOL], settings)
-    app.cleanup_ctx.extend([_database, _keys])
+    app[routes.DATABASE] = database
+    app[routes.HEALTH] = health
+    app[routes.AUTH] = Authenticator(database, settings, metrics)
+    app.on_response_prepare.append(middleware.on_prepare(settings))
+    app.cleanup_ctx.extend([_database, _background])
     app.add_routes(routes.PUBLIC)
     return app
-
-
-async def _database(app: web.Application) -> AsyncIterator[None]:
-    pool = app[routes.POOL]
-    await pool.open(wait=False)
-    yield
-    await pool.close(timeout=OPEN_TIMEOUT)
-
-
-async def _keys(app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(app[routes.AUTH].run())
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    await app[routes.AUTH].close()
 
 
 def private_app(app: web.Application) -> web.Application:
     """Return what the private listener serves."""
     private = web.Application()
+    private[routes.SETTINGS] = app[routes.SETTINGS]
     private[routes.METRICS] = app[routes.METRICS]
-    private[routes.POOL] = app[routes.POOL]
+    private[routes.DATABASE] = app[routes.DATABASE]
+    private[routes.HEALTH] = app[routes.HEALTH]
     private[routes.AUTH] = app[routes.AUTH]
     private.add_routes(routes.PRIVATE)
     return private
+
+
+async def _database(app: web.Application) -> AsyncIterator[None]:
+    await app[routes.DATABASE].open()
+    yield
+    await app[routes.DATABASE].close()
+
+
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    authenticator = app[routes.AUTH]
+    work = (app[routes.HEALTH], KeyListener(app[routes.SETTINGS], authenticator), authenticator)
+    tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in work]
+    for task in tasks:
+        task.add_done_callback(_ended)
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await authenticator.close()
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """Say it when something that runs until the end ended early: nobody waits for it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("background.failed", task=task.get_name(), exc_info=error)
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, then let what is under way end.
+
+    Raises:
+        CannotServe: a port is taken, or the database is not one that this release works with.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = create_app(settings)
+    tls = _tls(settings)
+    public = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=settings.keep_alive_seconds,
+        shutdown_timeout=settings.drain_seconds,
+    )
+    private = web.AppRunner(private_app(app), access_log=None, shutdown_timeout=1.0)
+    try:
+        await public.setup()
+        await private.setup()
+        await _listen(public, settings.host, settings.port, tls)
+        await _listen(private, settings.metrics_host, settings.metrics_port, None)
+        _log.info("serve.listening", address=settings.host, port=settings.port)
+        await _first(stop, app[routes.HEALTH].refused)
+        if not stop.is_set():
+            raise CannotServe(app[routes.HEALTH].why)
+        await _drain(app[routes.HEALTH], settings)
+    finally:
+        await public.cleanup()
+        await private.cleanup()
+    _log.info("serve.stopped")
+
+
+async def _drain(health: Health, settings: Settings) -> None:
+    """Say on /readyz that requests should go elsewhere, and give the edges time to read it."""
+    health.draining = True
+    _log.info("serve.draining", seconds=settings.drain_seconds)
+    await asyncio.sleep(settings.drain_notice_seconds)
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Wait until one of some events is set."""
+    tasks = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
@@ -77,63 +151,23 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.tls_cert, settings.tls_key)
     except OSError as error:
-        raise CannotServe(f"the certificate {settings.tls_cert} cannot be read: {error}") from None
+        files = " and ".join(str(x) for x in (settings.tls_cert, settings.tls_key) if x)
+        raise CannotServe(f"TLS cannot be had from {files}: {error.strerror or error}") from None
     return context
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None) -> None:
     try:
-        await web.TCPSite(runner, host, port, ssl_context=tls, reuse_port=False).start()
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
     except OSError as error:
-        why = ("is taken: see who holds it with ss -ltnp" if error.errno == errno.EADDRINUSE
-               else f"cannot be listened on: {error.strerror}")
-        raise CannotServe(f"port {port} on {host} {why}") from None
-
-
-async def serve(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Run until SIGTERM or SIGINT, then let what is under way end.
-
-    Raises:
-        CannotServe: a port is taken, or the schema does not fit.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    app = create_app(settings)
-    runner = web.AppRunner(app, handle_signals=False, access_log=None,
-                           keepalive_timeout=settings.keep_alive_seconds,
-                           shutdown_timeout=settings.drain_seconds)
-    private = web.AppRunner(private_app(app), handle_signals=False, access_log=None)
-    health = app[routes.HEALTH]
-    try:
-        tls = _tls(settings)
-        await runner.setup()
-        await private.setup()
-        await _listen(runner, settings.host, settings.port, tls)
-        await _listen(private, settings.metrics_host, settings.metrics_port, None)
-        _log.info("serve.listening", address=settings.host, port=settings.port)
-        gate = asyncio.create_task(health.gate(app[routes.POOL]))
-        stopped = asyncio.create_task(stop.wait())
-        done, _ = await asyncio.wait({gate, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if gate in done:
-            try:
-                gate.result()
-            except WrongSchema as error:
-                raise CannotServe(f"this release cannot work with the schema: {error}. "
-                                  "Next: python -m app migrate --plan") from None
-            on_ready()
-            await stopped
-        gate.cancel()
-    finally:
-        health.draining = True
-        _log.info("serve.draining")
-        await runner.cleanup()
-        await private.cleanup()
-        _log.info("serve.stopped")
+        if error.errno == errno.EADDRINUSE:
+            line = f"port {port} on {host} is taken: see who holds it with ss -ltnp sport = :{port}"
+        else:
+            line = f"port {port} on {host} cannot be listened on: {error.strerror or error}"
+        raise CannotServe(line) from None
 
 
 def run(settings: Settings) -> None:
-    """Run the service on uvloop. Raises CannotServe."""
+    """Run the service on uvloop. Raises CannotServe and SettingsError."""
     log.configure(settings.log_level, settings.version, settings.color)
     uvloop.run(serve(settings))

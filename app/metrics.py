@@ -2,31 +2,68 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+# A client chooses its method's name; a label must not grow with that.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Metrics:
-    """Rate, errors and duration by route template, and the pool."""
+    """Rate, errors and duration by route template, and what the process stands on."""
 
     def __init__(self, version: str, color: str) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("dash_requests", "Requests answered",
-                                ["route", "method", "status"], registry=self.registry)
-        self.seconds = Histogram("dash_request_seconds", "Time to answer", ["route", "method"],
-                                 buckets=BUCKETS, registry=self.registry)
-        self.in_flight = Gauge("dash_requests_in_flight", "Requests under way",
-                               registry=self.registry)
-        self.pool = Gauge("dash_pool_connections", "Connections to the database", ["state"],
-                          registry=self.registry)
-        self.listening = Gauge("dash_key_listener_up", "Whether changed keys are heard of",
-                               registry=self.registry)
-        build = Gauge("dash_build_info", "The release that runs", ["version", "color"],
-                      registry=self.registry)
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "dash_requests",
+            "Requests answered",
+            ["route", "method", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "dash_request_seconds",
+            "Time to answer",
+            ["route", "method"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.in_flight = self._gauge("dash_requests_in_flight", "Requests under way")
+        self.pool = Gauge(
+            "dash_pool_connections",
+            "Connections to the database, and requests that wait for one",
+            ["state"],
+            registry=self.registry,
+        )
+        self.database_up = self._gauge("dash_database_up", "Whether the database answers")
+        self.ready = self._gauge("dash_ready", "Whether /readyz answers 200")
+        self.listening = self._gauge("dash_key_listener_up", "Whether changed keys are heard of")
+        self.cached = self._gauge("dash_key_cache_entries", "API keys in memory")
+        self.hash_checks = Counter(
+            "dash_key_hash_checks", "Keys checked against bcrypt", registry=self.registry
+        )
+        build = Gauge(
+            "dash_build_info", "The release that runs", ["version", "color"], registry=self.registry
+        )
         build.labels(version, color).set(1)
+
+    def _gauge(self, name: str, words: str) -> Gauge:
+        return Gauge(name, words, registry=self.registry)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an answer.
+
+        Args:
+            route: its template, never the path.
+            method: as the client said it.
+            status: of HTTP.
+            seconds: it took.
+        """
+        method = method if method in _METHODS else "other"
+        self._requests.labels(route, method, str(status)).inc()
+        self._seconds.labels(route, method).observe(seconds)
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -7,32 +7,96 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 from secure import Secure
 
 from app import log
-from app.errors import ApiError, envelope
-from app.metrics import Metrics
-from app.settings import Settings
+from app.errors import ApiError, envelope, of_http
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
+
+    from app.health import Health
+    from app.metrics import Metrics
+    from app.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 REQUEST_ID = web.RequestKey("request_id", str)
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_QUIET = {"/healthz", "/readyz"}  # asked twice a second by the edge: no line each
+_QUIET = {"/healthz", "/readyz"}  # asked twice a second by every edge: their lines are debug
 _log = log.get(__name__)
 
 
-def _security_headers() -> dict[str, str]:
-    """Headers for an API that no browser renders."""
+def security_headers() -> dict[str, str]:
+    """Return headers for an API that no browser renders."""
     headers = dict(Secure.with_default_headers().headers)
-    headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers.pop("Server", None)
-    return headers
+    return headers | {
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Server": "dash",
+    }
+
+
+def on_prepare(settings: Settings) -> Signal:
+    """Return the signal that gives every answer its headers, a stream's too."""
+    fixed = security_headers()
+    if settings.expose_version:
+        fixed |= {"X-Dash-Version": settings.version, "X-Dash-Color": settings.color}
+
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(fixed)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
+
+    return prepare
+
+
+def around(metrics: Metrics, health: Health) -> Middleware:
+    """Return the one middleware: everything that leaves passes through it."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # What an earlier request of this connection bound must not appear in this one's lines.
+        structlog.contextvars.clear_contextvars()
+        request[REQUEST_ID] = _request_id(request)
+        structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
+        started = time.perf_counter()
+        with metrics.in_flight.track_inprogress():
+            response = await _answer(request, handler)
+        if health.draining:
+            response.force_close()  # the client's next request goes to another instance
+        seconds = time.perf_counter() - started
+        metrics.answered(_route(request), request.method, response.status, seconds)
+        _line(request, response, seconds)
+        return response
+
+    return middleware
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    return given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(16)
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return envelope(error, request[REQUEST_ID])
+    except web.HTTPException as error:
+        answer = envelope(of_http(error), request[REQUEST_ID])
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+    except Exception:  # noqa: BLE001 -- whatever it is, the client sees the envelope
+        _log.exception("request.failed", path=request.path)
+        hidden = ApiError(500, "internal", "something went wrong here")
+        return envelope(hidden, request[REQUEST_ID])
 
 
 def _route(request: web.Request) -> str:
@@ -41,59 +105,15 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource is not None else "unmatched"
 
 
-def _as_api_error(error: web.HTTPException) -> ApiError:
-    phrase = HTTPStatus(error.status).phrase
-    return ApiError(error.status, phrase.lower().replace(" ", "_"), phrase.lower())
-
-
-def around(settings: Settings, metrics: Metrics) -> Middleware:
-    """Return the one middleware: everything that leaves passes through it."""
-    fixed = {**_security_headers(), "X-Dash-Version": settings.version,
-             "X-Dash-Color": settings.color, "Server": "dash"}
-
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # A keep-alive connection is one task: what the last request bound is still there.
-        structlog.contextvars.clear_contextvars()
-        given = request.headers.get("X-Request-Id", "")
-        request_id = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(16)
-        request[REQUEST_ID] = request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        started = time.perf_counter()
-        metrics.in_flight.inc()
-        try:
-            response = await _answer(request, handler, request_id)
-        finally:
-            metrics.in_flight.dec()
-        seconds = time.perf_counter() - started
-        _finish(request, response, request_id, seconds)
-        return response
-
-    async def _answer(request: web.Request, handler: Handler,
-                      request_id: str) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except ApiError as error:
-            return envelope(error, request_id)
-        except web.HTTPException as error:
-            answer = envelope(_as_api_error(error), request_id)
-            if "Allow" in error.headers:
-                answer.headers["Allow"] = error.headers["Allow"]
-            return answer
-        except Exception:
-            _log.exception("request.failed", path=request.path)
-            return envelope(ApiError(500, "internal", "something went wrong here"), request_id)
-
-    def _finish(request: web.Request, response: web.StreamResponse, request_id: str,
-                seconds: float) -> None:
-        response.headers.update(fixed)
-        response.headers["X-Request-Id"] = request_id
-        route = _route(request)
-        metrics.requests.labels(route, request.method, str(response.status)).inc()
-        metrics.seconds.labels(route, request.method).observe(seconds)
-        if request.path not in _QUIET or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            _log.info("request.answered", method=request.method, path=request.path, route=route,
-                      status=response.status, ms=round(seconds * 1000, 2),
-                      client=request.remote)
-
-    return middleware
+def _line(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    quiet = request.path in _QUIET and response.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    write = _log.debug if quiet else _log.info
+    write(
+        "request.answered",
+        method=request.method,
+        path=request.path,
+        route=_route(request),
+        status=response.status,
+        ms=round(seconds * 1000, 2),
+        client=request.remote,
+    )

@@ -5,19 +5,38 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
 from psycopg.conninfo import make_conninfo
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from app import __version__
 
 PREFIX = "DASH_APP_"
 TOOLS = ("DASH_STACK", "DASH_LAB", "DASH_MIRROR")  # settings of the tools, no concern of ours
 CREDENTIALS = ("db_password", "key_pepper")
+MANIFEST = Path(__file__).resolve().parent.parent / "manifest.json"  # in a release's directory
+LEAST_PEPPER = 16  # characters
+
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
 
 
 class SettingsError(ValueError):
@@ -27,7 +46,14 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """What the service may be told. Seconds unless said."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
@@ -37,7 +63,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
 
     database_host: str = "127.0.0.1"
-    database_port: int = 5432
+    database_port: int = Field(5432, ge=1, le=65535)
     database_name: str = "dash"
     database_user: str = "dash_app"
     database_sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
@@ -45,89 +71,156 @@ class Settings(BaseSettings):
     database_timeout: float = Field(5.0, gt=0)
     pool_min: int = Field(1, ge=1)
     pool_max: int = Field(6, ge=1)
+    migrate_lock_timeout: float = Field(4.0, gt=0)
+    migrate_statement_timeout: float = Field(30.0, gt=0)
 
-    color: str = ""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    drain_seconds: float = Field(30.0, ge=0)
-    keep_alive_seconds: float = Field(90.0, gt=0)  # longer than the edge's idle time
+    color: str = Field("", pattern=r"^[a-z]*$")
+    expose_version: bool = True  # the edge takes both headers off for strangers
+    log_level: LogLevel = Field(
+        "info", validation_alias=AliasChoices("DASH_APP_LOG_LEVEL", "LOG_LEVEL")
+    )
+    start_seconds: float = Field(120.0, gt=0)  # in which the database must answer at the start
+    health_seconds: float = Field(2.0, gt=0)  # between two looks at the database
+    drain_notice_seconds: float = Field(1.5, ge=0)  # for the edge to see that /readyz says 503
+    drain_seconds: float = Field(30.0, ge=0)  # for what is under way to end
+    keep_alive_seconds: float = Field(90.0, ge=75)  # longer than the edge's idle time
     max_body: int = Field(1_048_576, ge=1024)  # bytes
     key_cache_seconds: float = Field(300.0, ge=0)  # while the listener works
     key_cache_alone_seconds: float = Field(10.0, ge=0)  # while it does not
     key_cache_outage_seconds: float = Field(600.0, ge=0)  # while the database is gone
+    key_used_seconds: float = Field(60.0, gt=0)  # between two notes of when keys were used
     hash_threads: int = Field(2, ge=1, le=16)
 
     db_password: SecretStr = SecretStr("")
     key_pepper: SecretStr = SecretStr("")
 
-    @property
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then credentials; no .env file."""
+        credentials = InitSettingsSource(settings_cls, init_kwargs=_credentials())
+        return init_settings, env_settings, credentials
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.pool_min > self.pool_max:
+            raise ValueError(
+                f"{PREFIX}POOL_MIN is {self.pool_min}, {PREFIX}POOL_MAX only {self.pool_max}: "
+                "the minimum cannot be above the maximum"
+            )
+        if self.tls_key is not None and self.tls_cert is None:
+            raise ValueError(f"{PREFIX}TLS_KEY is set without {PREFIX}TLS_CERT: set both")
+        return self
+
+    @cached_property
     def version(self) -> str:
         """The release's version: its manifest's, or the package's when run from a checkout."""
-        manifest = Path(__file__).resolve().parent.parent / "manifest.json"
         try:
-            return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
-        except (OSError, ValueError, KeyError):
+            return str(json.loads(MANIFEST.read_text(encoding="utf-8"))["version"])
+        except FileNotFoundError:
             return __version__
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingsError(
+                f"{MANIFEST} does not say this release's version ({type(error).__name__}): "
+                "unpack the artifact again"
+            ) from None
+
+    def pepper(self) -> str:
+        """Return the key of the verifiers.
+
+        Raises:
+            SettingsError: there is none, or one that is too short to be a secret.
+        """
+        pepper = self.key_pepper.get_secret_value()
+        if len(pepper) < LEAST_PEPPER:
+            what = "too short" if pepper else "missing"
+            raise SettingsError(
+                f"the credential key_pepper is {what}: put {LEAST_PEPPER} random characters or "
+                "more into $CREDENTIALS_DIRECTORY/key_pepper"
+            )
+        return pepper
 
     def conninfo(self) -> str:
         """Return libpq's connection string; it holds the password."""
-        parameters: dict[str, str | int] = {
+        milliseconds = max(1, int(self.database_timeout * 1000))
+        parameters: dict[str, Any] = {
             "host": self.database_host,
             "port": self.database_port,
             "dbname": self.database_name,
             "user": self.database_user,
-            "password": self.db_password.get_secret_value(),
             "sslmode": self.database_sslmode,
-            "connect_timeout": int(self.database_timeout),
+            "connect_timeout": max(2, int(self.database_timeout)),  # libpq's own least
             "application_name": f"dash {self.color or 'cli'} {self.version}",
+            "options": f"-c statement_timeout={milliseconds}",
+            # A peer that vanished without a word is noticed within 10 s, also by who only waits.
+            "keepalives_idle": 4,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
         }
+        if self.db_password.get_secret_value():
+            parameters["password"] = self.db_password.get_secret_value()
         if self.database_sslrootcert is not None:
             parameters["sslrootcert"] = str(self.database_sslrootcert)
-        return make_conninfo(**parameters)
+        return make_conninfo("", **parameters)
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
+def load() -> Settings:
     """Read settings from the environment and secrets from $CREDENTIALS_DIRECTORY.
 
     Raises:
         SettingsError: a name is unknown (it says the nearest one) or a value cannot be.
     """
-    environ = os.environ if environ is None else environ
-    _refuse_unknown(environ)
-    values: dict[str, str] = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(PREFIX)
-    }
-    if "LOG_LEVEL" in environ:
-        values.setdefault("log_level", environ["LOG_LEVEL"].lower())
-    values.update(_credentials(environ))
+    _refuse_unknown()
     try:
-        return Settings(**values)  # type: ignore[arg-type]  # pydantic parses the strings
+        settings = Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(x) for x in first["loc"])
-        msg = f"{PREFIX}{name.upper()}: {first['msg']}"
-        raise SettingsError(msg) from None
+        raise SettingsError(_line(error)) from None
+    _ = settings.version  # a release that does not know its version is not started
+    return settings
 
 
-def _refuse_unknown(environ: Mapping[str, str]) -> None:
+def _line(error: ValidationError) -> str:
+    """Return the first fault as one line: name, value and what it should be."""
+    first = error.errors(include_url=False)[0]
+    said = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not first["loc"]:
+        return said
+    name = str(first["loc"][0])
+    name = name if name.startswith(PREFIX) else f"{PREFIX}{name.upper()}"
+    return f"{name} is {str(first['input'])!r}: {said}"
+
+
+def _refuse_unknown() -> None:
     known = [PREFIX + name.upper() for name in Settings.model_fields if name not in CREDENTIALS]
-    for name in sorted(environ):
-        if not name.startswith("DASH_") or name in known or name in TOOLS:
+    for name in sorted(os.environ):
+        upper = name.upper()
+        if not upper.startswith("DASH_") or upper in known or upper in TOOLS:
             continue
-        near = difflib.get_close_matches(name, [*known, *TOOLS], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"settings begin with {PREFIX}"
-        msg = f"unknown setting {name}: {hint}"
-        raise SettingsError(msg)
+        if upper.removeprefix(PREFIX).lower() in CREDENTIALS:
+            hint = f"secrets are files: $CREDENTIALS_DIRECTORY/{upper.removeprefix(PREFIX).lower()}"
+        else:
+            near = difflib.get_close_matches(upper, [*known, *TOOLS], n=1)
+            hint = f"did you mean {near[0]}?" if near else "docs/reference/settings.md has them all"
+        raise SettingsError(f"unknown setting {name}: {hint}")
 
 
-def _credentials(environ: Mapping[str, str]) -> dict[str, str]:
-    directory = environ.get("CREDENTIALS_DIRECTORY")
-    if not directory:
-        return {}
+def _credentials() -> dict[str, str]:
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
     found = {}
-    for name in CREDENTIALS:
-        file = Path(directory) / name
-        if file.is_file():
+    for name in CREDENTIALS if directory else ():
+        file = Path(directory or "") / name
+        try:
             found[name] = file.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise SettingsError(f"the credential {file} cannot be read: {reason}") from None
     return found

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+from typing import TYPE_CHECKING
 
-from psycopg import AsyncConnection
 from psycopg.rows import class_row
+from psycopg.sql import SQL
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from psycopg import AsyncConnection
+    from psycopg.sql import Composed
 
 ROLES = ("admin", "operator", "user", "viewer")
-_COLUMNS = "id, email, role, is_active, created_at"
+CHANNEL = "api_keys"  # NOTIFY carries a key's public id, nothing else
+_COLUMNS = SQL("id, email, role, is_active, created_at")
+_CREATE = SQL(
+    "INSERT INTO users (email, role) VALUES (lower(%s), %s) "
+    "ON CONFLICT (email) DO NOTHING RETURNING {}"
+).format(_COLUMNS)
+_BY_ID = SQL("SELECT {} FROM users WHERE id = %s").format(_COLUMNS)
+_BY_EMAIL = SQL("SELECT {} FROM users WHERE email = lower(%s)").format(_COLUMNS)
+_UPDATE = SQL(
+    "UPDATE users SET role = %s, is_active = %s, updated_at = now() WHERE id = %s RETURNING {}"
+).format(_COLUMNS)
+_LIST = SQL(
+    "SELECT {} FROM users WHERE %(after)s::uuid IS NULL OR id > %(after)s "
+    "ORDER BY id LIMIT %(limit)s"
+).format(_COLUMNS)
+_TELL = "SELECT pg_notify(%s, public_id) FROM api_keys WHERE user_id = %s"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,39 +53,34 @@ class UserRepository:
 
     async def create(self, email: str, role: str = "user") -> User | None:
         """Add a user; None when the email is taken."""
-        return await self._one(
-            f"INSERT INTO users (email, role) VALUES (lower(%s), %s) "  # noqa: S608 -- constants
-            f"ON CONFLICT (email) DO NOTHING RETURNING {_COLUMNS}", (email, role))
+        return await self._one(_CREATE, (email, role))
 
     async def find_by_id(self, user_id: UUID) -> User | None:
         """Return the user with an id."""
-        return await self._one(f"SELECT {_COLUMNS} FROM users WHERE id = %s", (user_id,))  # noqa: S608 -- constants
+        return await self._one(_BY_ID, (user_id,))
 
     async def find_by_email(self, email: str) -> User | None:
         """Return the user with an email; case does not matter."""
-        return await self._one(
-            f"SELECT {_COLUMNS} FROM users WHERE email = lower(%s)", (email,))  # noqa: S608 -- constants
+        return await self._one(_BY_EMAIL, (email,))
 
     async def update(self, user_id: UUID, *, role: str, is_active: bool) -> User | None:
-        """Change role and whether the user may do anything."""
-        return await self._one(
-            f"UPDATE users SET role = %s, is_active = %s, updated_at = now() "  # noqa: S608 -- constants
-            f"WHERE id = %s RETURNING {_COLUMNS}", (role, is_active, user_id))
+        """Change role and whether the user may do anything; all processes hear of it."""
+        await self._connection.execute(_TELL, (CHANNEL, user_id))
+        return await self._one(_UPDATE, (role, is_active, user_id))
 
     async def delete(self, user_id: UUID) -> bool:
-        """Remove a user with all keys; False when there was none."""
+        """Remove a user with all keys; all processes hear of it. False when there was none."""
+        await self._connection.execute(_TELL, (CHANNEL, user_id))
         cursor = await self._connection.execute("DELETE FROM users WHERE id = %s", (user_id,))
         return cursor.rowcount == 1
 
     async def list(self, after: UUID | None = None, limit: int = 100) -> list[User]:
         """Return users in the order of their ids, beginning after `after`."""
         cursor = self._connection.cursor(row_factory=class_row(User))
-        await cursor.execute(
-            f"SELECT {_COLUMNS} FROM users WHERE %(after)s::uuid IS NULL OR id > %(after)s "  # noqa: S608 -- constants
-            "ORDER BY id LIMIT %(limit)s", {"after": after, "limit": limit})
+        await cursor.execute(_LIST, {"after": after, "limit": limit})
         return await cursor.fetchall()
 
-    async def _one(self, query: str, values: tuple[object, ...]) -> User | None:
+    async def _one(self, query: Composed, values: tuple[object, ...]) -> User | None:
         cursor = self._connection.cursor(row_factory=class_row(User))
-        await cursor.execute(query, values)  # type: ignore[arg-type]  # built from constants above
+        await cursor.execute(query, values)
         return await cursor.fetchone()

@@ -1,0 +1,138 @@
+"""Making and ending accounts and keys. Owns the transactions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from app import hashing
+from app.keys import ApiKey, ApiKeyRepository
+from app.users import User, UserRepository
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+    from app.db import Transactions
+
+LONGEST_EMAIL = 254  # characters, as mail has it
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+class AccountError(Exception):
+    """It cannot be done as asked; `str()` is one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewKey:
+    """A key as its owner sees it, once."""
+
+    key: str = field(repr=False)
+    public_id: str
+    email: str
+    expires_at: datetime | None
+
+
+def check_email(email: str) -> str:
+    """Return an email in the form that is kept. Raises AccountError."""
+    if not _EMAIL.fullmatch(email) or len(email) > LONGEST_EMAIL:
+        raise AccountError(f"{email!r} is not an email address: write name@example.org")
+    return email.lower()
+
+
+class Accounts:
+    """Users and their keys."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    async def create_user(self, email: str, role: str = "user") -> User:
+        """Add a user. Raises AccountError when the email is no email or taken."""
+        email = check_email(email)
+        user = await self._database.run(lambda c: UserRepository(c).create(email, role))
+        if user is None:
+            raise AccountError(f"there is a user {email} already")
+        return user
+
+    async def create_key(
+        self, email: str, *, pepper: str, name: str, days: int | None, create_user: bool
+    ) -> NewKey:
+        """Make a key.
+
+        Args:
+            email: of its owner.
+            pepper: of the verifiers; the same as the service's.
+            name: for people.
+            days: until it expires; None is never.
+            create_user: make the owner when there is none.
+
+        Raises:
+            AccountError: there is no such user, or the email is no email.
+        """
+        email = check_email(email)
+        public_id, secret, whole = hashing.new_key()
+        key_hash = hashing.at_rest(secret)
+        expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+
+        async def work(connection: AsyncConnection) -> None:
+            users = UserRepository(connection)
+            user = await users.create(email) if create_user else None
+            user = user or await users.find_by_email(email)
+            if user is None:
+                raise AccountError(f"there is no user {email}: add --create-user to make one")
+            await ApiKeyRepository(connection).create(
+                user.id,
+                public_id=public_id,
+                key_hash=key_hash,
+                verifier=hashing.verifier(secret, public_id, pepper),
+                name=name,
+                expires_at=expires_at,
+            )
+
+        await self._database.run(work)
+        return NewKey(key=whole, public_id=public_id, email=email, expires_at=expires_at)
+
+    async def list_users(self) -> list[User]:
+        """Return every user."""
+
+        async def work(connection: AsyncConnection) -> list[User]:
+            found = page = await UserRepository(connection).list()
+            while page:
+                page = await UserRepository(connection).list(after=page[-1].id)
+                found = [*found, *page]
+            return sorted(found, key=lambda user: user.email)
+
+        return await self._database.run(work)
+
+    async def list_keys(self, email: str) -> list[ApiKey]:
+        """Return a user's keys, oldest first. Raises AccountError when there is no such user."""
+        email = check_email(email)
+
+        async def work(connection: AsyncConnection) -> list[ApiKey]:
+            user = await UserRepository(connection).find_by_email(email)
+            if user is None:
+                raise AccountError(f"there is no user {email}")
+            keys = ApiKeyRepository(connection)
+            found = page = await keys.list(user.id)
+            while page:
+                page = await keys.list(user.id, after=page[-1].id)
+                found = [*found, *page]
+            return sorted(found, key=lambda key: key.created_at)
+
+        return await self._database.run(work)
+
+    async def revoke_key(self, public_id: str) -> ApiKey:
+        """Make a key useless, at once in every process. Raises AccountError: there is none."""
+
+        async def work(connection: AsyncConnection) -> ApiKey:
+            keys = ApiKeyRepository(connection)
+            key = await keys.find_by_public_id(public_id)
+            if key is None:
+                raise AccountError(
+                    f"there is no key {public_id!r}: python -m app key list --user EMAIL shows ids"
+                )
+            await keys.update(key.id, name=key.name, is_active=False, expires_at=key.expires_at)
+            return key
+
+        return await self._database.run(work)

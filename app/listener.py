@@ -1,0 +1,54 @@
+"""Hears which API keys changed, on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from app import log
+from app.db import reason
+from app.users import CHANNEL
+
+if TYPE_CHECKING:
+    from app.auth import Authenticator
+    from app.settings import Settings
+
+RECONNECT_SECONDS = 1.0
+_log = log.get(__name__)
+
+
+class KeyListener:
+    """Empties an authenticator's cache as keys change. Lost, entries end at a short time."""
+
+    def __init__(self, settings: Settings, authenticator: Authenticator) -> None:
+        self._settings, self._authenticator = settings, authenticator
+
+    async def run(self) -> None:
+        """Listen until cancelled, whatever becomes of the connection."""
+        cache = self._authenticator.cache
+        while True:
+            try:
+                await self._listen()
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                if cache.listening:
+                    _log.warning("auth.listener_lost", error=reason(error))
+            finally:
+                cache.listening = False
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _listen(self) -> None:
+        async with asyncio.timeout(self._settings.database_timeout):
+            connection = await psycopg.AsyncConnection.connect(
+                self._settings.conninfo(), autocommit=True
+            )
+        async with connection:
+            await connection.execute(SQL("LISTEN {}").format(Identifier(CHANNEL)))
+            cache = self._authenticator.cache
+            cache.doubt()  # what changed while nobody listened is unknown
+            cache.listening = True
+            _log.info("auth.listening")
+            async for note in connection.notifies():
+                self._authenticator.forget(note.payload)
