@@ -36,8 +36,13 @@ def smoke(url: str, ca: str, version: str, timeout: float = 10.0) -> str:
         return f"GET {url}/readyz: {error}"
     if seen != version:
         return f"the preview address serves version {seen or 'unknown'}, not {version}"
-    bad = [k for k, v in body.get("checks", {}).items() if v != "ok"]
-    return f"readyz names {', '.join(bad)}" if body.get("status") != "ready" or bad else ""
+    if not isinstance(body, dict):
+        return "readyz answered with something that is no JSON object"
+    bad = [k for k, v in (body.get("checks") or {}).items() if v != "ok"]
+    if bad or body.get("status") != "ready":
+        named = f" ({', '.join(bad)} not ok)" if bad else ""
+        return f"readyz says {body.get('status')}{named}"
+    return ""
 
 
 class ActionModule(ActionBase):

@@ -161,12 +161,9 @@ def run_json(argv: list[str], root: Path, timeout: float) -> dict[str, Any]:
         lines = [x for x in (done.stdout + "\n" + done.stderr).splitlines() if x.strip()]
         raise RuntimeError(lines[-1] if lines else f"{name} ended with {done.returncode}")
     try:
-        document = json.loads(done.stdout.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        document = None
-    if not isinstance(document, dict):
-        raise RuntimeError(f"{name} printed no JSON document")
-    return document
+        return dict(json.loads(done.stdout.strip().splitlines()[-1]).items())
+    except (ValueError, IndexError, AttributeError):  # nothing, no JSON, or no object
+        raise RuntimeError(f"{name} printed no JSON document") from None
 
 
 def read_report(path: Path) -> dict[str, Any]:
