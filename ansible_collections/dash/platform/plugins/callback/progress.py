@@ -47,6 +47,7 @@ WIDTH = 26  # of the column of step names
 LONGEST = 300  # characters of a message that are shown
 MINUTE = 60
 TENTHS = 10  # seconds up to which tenths are shown
+OUTCOME = "dash.platform.outcome"
 SAYS_NOTHING = re.compile("non-zero return code|MODULE FAILURE|deserialization failed")
 SPEAKING = frozenset({"ansible.builtin.debug", "debug"})
 
@@ -228,7 +229,8 @@ class CallbackModule(CallbackBase):
         """Keep why it failed for the step's line."""
         what = message(result.result)
         step = self._ran(result, "ignored" if ignore_errors else "failed", what)
-        if not ignore_errors:
+        # How an operation ended is the last line of all; its step did what it should.
+        if not ignore_errors and result.task.action != OUTCOME:
             step.add_fault(result.host.get_name(), f"{self._names(result.task)[1]}: {what}")
         if self._display.verbosity and result.exception:
             self._handle_warnings_and_exception(result)
