@@ -117,7 +117,7 @@ class Database:
     def query(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement as superuser and return its rows."""
         with self.connect() as connection:
-            cursor = connection.execute(SQL(text), values or None)  # type: ignore[arg-type]
+            cursor = connection.execute(SQL(text), values or None)
             return cursor.fetchall() if cursor.description else []
 
     def environment(self, user: str = "dash_app") -> dict[str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.integration.postgres import Database
 
@@ -120,17 +120,18 @@ class Serving:
         self.port, self.metrics_port = free_port(), free_port()
         self._log = app.directory / f"serve-{self.port}.log"
         ports = {"port": self.port, "metrics_port": self.metrics_port}
+        environment = app.environment("dash_app", **{**ports, **settings})
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app", "serve"],
                 cwd=ROOT,
-                env=app.environment(**{**ports, **settings}),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
 
-    def __enter__(self) -> Serving:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 
