@@ -13,6 +13,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.dash.platform.plugins.module_utils import haproxy, paths, switch
+from tests.unit.platform.edges import ID
 from tests.unit.platform.fake_haproxy import Backend, FakeHaproxy
 from tests.unit.platform.fake_programs import Programs
 
@@ -74,3 +75,13 @@ def _run_module(capsys: pytest.CaptureFixture[str]) -> RunModule:
         return dict(document)
 
     return run
+
+
+@pytest.fixture(name="edge")
+def _edge(proxy: FakeHaproxy, programs: Programs) -> switch.Edge:
+    """An edge on blue, with an operation that has begun."""
+    assert proxy.map == {"active": "blue"}
+    assert programs.calls("systemd-run") == []
+    edge = switch.Edge()
+    edge.operation.begin({"id": ID, "kind": "deploy", "to_color": "green"})
+    return edge

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 COLUMNS = (
     *("pxname", "svname", "scur", "econ", "status", "hrsp_2xx"),
@@ -52,7 +53,7 @@ class FakeHaproxy:
     stuck: bool = False  # says yes to a change and keeps what it has
     map: dict[str, str] = field(default_factory=dict)
 
-    def __enter__(self) -> FakeHaproxy:
+    def __enter__(self) -> Self:
         self.load()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
@@ -95,18 +96,19 @@ class FakeHaproxy:
                 connection.sendall(self._answer(command.split()).encode() + b"\n")
 
     def _answer(self, words: list[str]) -> str:
+        answer = "Unknown command.\n"
         match words:
-            case ["show", "map", file] if file == str(self.map_file):
-                return "".join(f"0x7ff20e12e430 {k} {v}\n" for k, v in self.map.items())
-            case ["set" | "add" as verb, "map", file, key, value] if file == str(self.map_file):
-                if verb == "set" and key not in self.map:
-                    return "entry not found.\n"
+            case [_, "map", file, *_] if file != str(self.map_file):
+                answer = "Unknown map identifier. Please use #<id> or <file>.\n"
+            case ["show", "map", _]:
+                answer = "".join(f"0x7ff20e12e430 {k} {v}\n" for k, v in self.map.items())
+            case ["set", "map", _, key, _] if key not in self.map:
+                answer = "entry not found.\n"
+            case ["set" | "add", "map", _, key, value]:
                 self.map[key] = self.map.get(key, "") if self.stuck else value
-                return ""
-            case ["show" | "set" | "add", "map", *_]:
-                return "Unknown map identifier. Please use #<id> or <file>.\n"
-            case ["show", "stat", name, "6", "-1"] if name in self.backends:
-                return f"# {','.join(COLUMNS)}\n{self.backends[name].rows(name)}\n"
-            case ["show", "stat", *_]:
-                return "No such proxy.\n"
-        return "Unknown command.\n"
+                answer = ""
+            case ["show", "stat", name, "6", "-1"] if name not in self.backends:
+                answer = "No such proxy.\n"
+            case ["show", "stat", name, "6", "-1"]:
+                answer = f"# {','.join(COLUMNS)}\n{self.backends[name].rows(name)}\n"
+        return answer

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from typing import Any
 
 import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils import (
-    edgectl,
     haproxy,
     operation,
     paths,
     switch,
     timer,
 )
+from tests.unit.platform.edges import ID, move, serves, state
 from tests.unit.platform.fake_haproxy import FakeHaproxy
 from tests.unit.platform.fake_programs import Programs
-
-ID = "0d5c1e6e-8f0a-4d5a-9d0b-3a3f1f1c9a10"
-
-
-@pytest.fixture(name="edge")
-def _edge(proxy: FakeHaproxy, programs: Programs) -> switch.Edge:
-    """An edge on blue, with an operation that has begun."""
-    assert proxy.map == {"active": "blue"}
-    assert programs.calls("systemd-run") == []
-    edge = switch.Edge()
-    edge.operation.begin({"id": ID, "kind": "deploy", "to_color": "green"})
-    return edge
-
-
-def move(edge: switch.Edge, identity: str = ID, color: str = "green") -> switch.Switched:
-    return edge.switch(identity, color, confirm_within=120, wait_up=0)
-
-
-def state(edge: switch.Edge) -> str:
-    return str((edge.operation.current() or {"state": "none"})["state"])
-
-
-def serves(edge: switch.Edge, proxy: FakeHaproxy, color: str) -> bool:
-    """Tell whether file and running HAProxy agree on a colour."""
-    return edge.active() == color == proxy.map["active"]
 
 
 def test_a_switch_moves_file_and_haproxy_and_says_from_where(
@@ -262,14 +235,14 @@ def test_timer_and_controller_never_both_win(edge: switch.Edge, proxy: FakeHapro
         start = threading.Barrier(2)
         outcome: list[str] = []
 
-        def confirm(start: threading.Barrier = start, who: str = identity) -> None:
+        def confirm(start: threading.Barrier, who: str, said: list[str]) -> None:
             start.wait()
             try:
                 switch.Edge().confirm(who)
             except operation.Illegal:
-                outcome.append("too late")
+                said.append("too late")
 
-        thread = threading.Thread(target=confirm)
+        thread = threading.Thread(target=confirm, args=(start, identity, outcome))
         thread.start()
         start.wait()
         time.sleep(n % 3 * 0.001)
@@ -337,66 +310,3 @@ def test_an_edge_without_a_map_has_no_colour() -> None:
 
     paths.MAP.unlink()
     assert switch.Edge().active() == "none"
-
-
-def ctl(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    where = [f"--state-dir={paths.EDGE_STATE}", f"--map={paths.MAP}"]
-    code = edgectl.main([*where, f"--socket={paths.HAPROXY_SOCKET}", *words])
-    got = capsys.readouterr()
-    return code, got.out.strip(), got.err.strip()
-
-
-def test_the_timers_command_goes_back_once(
-    edge: switch.Edge, proxy: FakeHaproxy, capsys: pytest.CaptureFixture[str]
-) -> None:
-    move(edge)
-
-    assert ctl(capsys, "revert", "--id", ID) == (0, "not confirmed in time: back on blue", "")
-    assert ctl(capsys, "revert", "--id", ID) == (0, "nothing to go back from", "")
-    assert serves(edge, proxy, "blue")
-
-
-def test_the_timers_command_fails_so_that_systemd_tries_again(
-    edge: switch.Edge, proxy: FakeHaproxy, capsys: pytest.CaptureFixture[str]
-) -> None:
-    move(edge)
-    proxy.stuck = True
-
-    code, out, err = ctl(capsys, "revert", "--id", ID)
-
-    assert (code, out) == (1, "")
-    assert err.startswith("HAProxy says active is green")
-
-
-def test_the_boots_command_says_what_it_did(
-    edge: switch.Edge, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert edge.active() == "blue"
-    assert ctl(capsys, "recover") == (0, "nothing to recover", "")
-
-
-def test_status_is_for_people_and_for_programs(
-    edge: switch.Edge, capsys: pytest.CaptureFixture[str]
-) -> None:
-    move(edge)
-
-    code, out, _ = ctl(capsys, "status")
-    found: dict[str, Any] = json.loads(ctl(capsys, "status", "--json")[1])
-
-    assert (code, out) == (0, f"active colour green, open operation: deploy {ID} is switched")
-    assert (found["active"], found["operation"]["state"]) == ("green", "switched")
-    edge.operation.keep({**found["operation"], "state": "reverted"})
-    edge.operation.move(ID, "recorded")
-    assert ctl(capsys, "status")[1].endswith("open operation: none")
-
-
-def test_a_file_that_is_not_ours_is_one_line(
-    edge: switch.Edge, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert edge.operation.current()
-    (paths.EDGE_STATE / "operation.json").write_text("{", encoding="utf-8")
-
-    code, out, err = ctl(capsys, "recover")
-
-    assert (code, out) == (1, "")
-    assert "operation.json is not JSON" in err

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import tarfile
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ansible_collections.dash.platform.plugins.module_utils.errors import Fault, last_line
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 INSTALL_TIMEOUT = 300  # seconds
 UMASK = 0o022  # the service's user reads what root installs
 MANIFEST = "manifest.json"
+PADDING = 65536  # bytes at a time
 PIP_OPTIONS = (
     "--no-index",
     "--no-deps",
@@ -44,13 +45,20 @@ def unpack(artifact: Path, directory: Path) -> None:
         raise ReleaseError("zstd is not installed on this host. Next: ./dash configure") from None
     with zstd:
         try:
-            with tarfile.open(fileobj=zstd.stdout, mode="r|") as tar:
-                for member in tar:
-                    _extract(tar, member, directory)
+            _extract_all(cast("IO[bytes]", zstd.stdout), directory)
         except (tarfile.TarError, EOFError, ValueError):
             raise ReleaseError(cure) from None
     if zstd.returncode:
         raise ReleaseError(cure)
+
+
+def _extract_all(stream: IO[bytes], directory: Path) -> None:
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        for member in tar:
+            _extract(tar, member, directory)
+    # A tar ends before its padding does, and a zstd that cannot write the rest calls it a failure.
+    while stream.read(PADDING):
+        pass
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:

@@ -102,14 +102,14 @@ def take(params: dict[str, Any]) -> dict[str, Any]:
     seen, previous = fence.seen(), open_operation.current()
 
     def may_begin() -> None:
-        if params["operation"]:
+        if params["operation"] is not None:
             open_operation.check_free(params["id"])
         fence.claim(params["fence"])
 
     waited = held.acquire(
         {key: params[key] for key in LEASE}, dead=params["holder_is_dead"] or "", first=may_begin
     )
-    if params["operation"]:
+    if params["operation"] is not None:
         opened = {**params["operation"], **{key: params[key] for key in LEASE}}
         with open_operation.locked():
             open_operation.begin(opened)

@@ -99,6 +99,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         "changed": params["fence"] is not None,
+        "failed": False,  # Ansible fails every rc but 0 of a result that does not say so
         "rc": done.rc,
         "stdout": done.stdout,
         "stderr": done.stderr,

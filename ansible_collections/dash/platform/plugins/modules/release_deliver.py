@@ -45,7 +45,7 @@ changed:
   description: False when the release was there already.
   type: bool
   returned: success
-path:
+directory:
   description: Where the release lies.
   type: str
   returned: success
@@ -64,7 +64,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     fence.check(params["fence"])
     host = releases.Host()
     changed = host.deliver(Path(params["artifact"]), params["version"], params["digest"])
-    return {"changed": changed, "path": str(host.releases / params["version"])}
+    return {"changed": changed, "directory": str(host.releases / params["version"])}
 
 
 def main() -> None:

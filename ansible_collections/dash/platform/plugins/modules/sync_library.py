@@ -36,10 +36,25 @@ changed:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import files
+from ansible_collections.dash.platform.plugins.module_utils import errors, files
+
+
+def sync(content: dict[str, str], dest: Path, *, pretend: bool) -> bool:
+    """Make a folder hold these Python files and no other; tell whether it did not. Raises Fault."""
+    there = {p.name: p.read_text(encoding="utf-8") for p in dest.glob("*.py")}
+    if there == content or pretend:
+        return there != content
+    dest.mkdir(parents=True, exist_ok=True)
+    for name, text in content.items():
+        if there.get(name) != text:
+            files.atomic_write(dest / name, text, 0o644)
+    for name in set(there) - set(content):
+        (dest / name).unlink()
+    return True
 
 
 def main() -> None:
@@ -51,21 +66,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    dest, content = Path(module.params["dest"]), module.params["content"]
-    there = (
-        {p.name: p.read_text(encoding="utf-8") for p in dest.glob("*.py")} if dest.is_dir() else {}
-    )
-    try:
-        if there != content and not module.check_mode:
-            dest.mkdir(parents=True, exist_ok=True)
-            for name, text in content.items():
-                if there.get(name) != text:
-                    files.atomic_write(dest / name, text, 0o644)
-            for name in set(there) - set(content):
-                (dest / name).unlink()
-    except OSError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=there != content)
+
+    def run(params: dict[str, Any]) -> dict[str, Any]:
+        dest = Path(params["dest"])
+        return {"changed": sync(params["content"], dest, pretend=module.check_mode)}
+
+    errors.answer(module, run)
 
 
 if __name__ == "__main__":
