@@ -293,3 +293,13 @@ def test_the_first_deploy_makes_the_probers_key(theatre: Theatre, preview: Previ
     assert (theatre.state / "secrets/prober_key").stat().st_mode & 0o777 == 0o600
     assert "dk_1" not in played.output
     assert not played.of("edge_drain")
+
+
+@pytest.mark.slow
+def test_a_prober_that_does_not_run_is_a_failure_in_its_own_words(deploying: Theatre) -> None:
+    (deploying.root / "ops/prober.py").unlink()
+    (deploying.root / "ops/prober.py").write_text("raise SystemExit('--ca x: no certificates')")
+    played = deploying.play("deploy")
+
+    assert "the prober does not run: --ca x: no certificates" in ended(played, "failed", 1)
+    assert untouched(played)
