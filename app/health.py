@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import psycopg
@@ -13,7 +14,7 @@ from app.db import GONE, reason, unreachable
 from app.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from app.db import Database
     from app.schema import Migration
@@ -54,6 +55,9 @@ class Health:
         self._known = schema.load()
         self.started = False
         self.draining = False
+        self.under_way = 0  # requests that were begun and have no answer yet
+        self.idle = asyncio.Event()  # there are none
+        self.idle.set()
         self.refused = asyncio.Event()
         self.why = ""  # it was refused
         self.database = self.schema = UNKNOWN
@@ -119,6 +123,18 @@ class Health:
             self.database, self.schema = reason(error), UNKNOWN
         if (self.database, self.schema) != before:
             _log.warning("health.changed", database=self.database, schema=self.schema)
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count a request as under way until the block ends."""
+        self.under_way += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self.under_way -= 1
+            if not self.under_way:
+                self.idle.set()
 
     @property
     def ready(self) -> bool:

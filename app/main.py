@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
+CUT_SECONDS = 1.0  # for what is still under way after the drain
 _log = log.get(__name__)
 
 
@@ -107,9 +108,9 @@ async def serve(settings: Settings) -> None:
         app,
         access_log=None,
         keepalive_timeout=settings.keep_alive_seconds,
-        shutdown_timeout=settings.drain_seconds,
+        shutdown_timeout=CUT_SECONDS,
     )
-    private = web.AppRunner(private_app(app), access_log=None, shutdown_timeout=1.0)
+    private = web.AppRunner(private_app(app), access_log=None, shutdown_timeout=CUT_SECONDS)
     try:
         await public.setup()
         await private.setup()
@@ -119,18 +120,30 @@ async def serve(settings: Settings) -> None:
         await _first(stop, app[routes.HEALTH].refused)
         if not stop.is_set():
             raise CannotServe(app[routes.HEALTH].why)
-        await _drain(app[routes.HEALTH], settings)
+        await _drain(public, app[routes.HEALTH], settings)
     finally:
         await public.cleanup()
         await private.cleanup()
     _log.info("serve.stopped")
 
 
-async def _drain(health: Health, settings: Settings) -> None:
-    """Say on /readyz that requests should go elsewhere, and give the edges time to read it."""
+async def _drain(runner: web.AppRunner, health: Health, settings: Settings) -> None:
+    """Send new requests elsewhere, and wait within a bound for those that are under way.
+
+    `/readyz` says it first, for as long as the edges need to read it; then the port closes. All
+    that comes before aiohttp's own shutdown, which reads no further from a connection: a body that
+    is still on its way would never arrive.
+    """
     health.draining = True
     _log.info("serve.draining", seconds=settings.drain_seconds)
     await asyncio.sleep(settings.drain_notice_seconds)
+    for site in list(runner.sites):
+        await site.stop()
+    try:
+        async with asyncio.timeout(settings.drain_seconds):
+            await health.idle.wait()
+    except TimeoutError:
+        _log.warning("serve.cut_off", requests=health.under_way)
 
 
 async def _first(*events: asyncio.Event) -> None:

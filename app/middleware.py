@@ -66,7 +66,7 @@ def around(metrics: Metrics, health: Health) -> Middleware:
         request[REQUEST_ID] = _request_id(request)
         structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
         started = time.perf_counter()
-        with metrics.in_flight.track_inprogress():
+        with health.request():
             response = await _answer(request, handler)
         if health.draining:
             response.force_close()  # the client's next request goes to another instance

@@ -74,6 +74,7 @@ async def metrics(request: web.Request) -> web.Response:
     seen.pool.labels("most").set(request.app[SETTINGS].pool_max)
     seen.database_up.set(health.database == OK)
     seen.ready.set(health.ready)
+    seen.in_flight.set(health.under_way)
     cache = request.app[AUTH].cache
     seen.listening.set(cache.listening)
     seen.cached.set(len(cache))

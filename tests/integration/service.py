@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,11 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import SecretStr
+
+from app.accounts import Accounts
+from app.db import Direct
+from app.settings import Settings
 from tests.integration.postgres import Database
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,11 +112,19 @@ class App:
         """Run `migrate` as the schema's owner."""
         return self.run("migrate", *words, user="dash_owner")
 
-    def key(self, email: str = "ann@example.org", *words: str) -> str:
-        """Make a key with its user and return it."""
-        done = self.run("key", "create", "--user", email, "--create-user", "--json", *words)
-        assert done.code == 0, done.err
-        return str(done.document["key"])
+    def key(self, email: str = "ann@example.org") -> str:
+        """Make a key with its user as the command line does, without a process for it."""
+        host, port = self.database.address
+        settings = Settings(
+            database_host=host,
+            database_port=port,
+            database_name=self.database.name,
+            db_password=SecretStr(self.database.server.password),
+        )
+        made = Accounts(Direct(settings)).create_key(
+            email, pepper=self.pepper, name="default", days=None, create_user=True
+        )
+        return asyncio.run(made).key
 
     def serve(self, **settings: object) -> Serving:
         """Start the service on free ports; does not wait for it."""

@@ -9,6 +9,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from app import schema
+from tests.integration.app.steps import Steps
 from tests.integration.link import Link
 from tests.integration.postgres import Database, Server
 from tests.integration.service import App
@@ -31,8 +33,7 @@ def _bare(empty: Database, tmp_path: Path) -> App:
 @pytest.fixture(name="app")
 def _app(bare: App) -> App:
     """Return the service's commands on a database with its schema."""
-    done = bare.migrate("--json")
-    assert done.code == 0, done.err
+    Steps(bare.database, schema.DIRECTORY, {}).run()
     return bare
 
 

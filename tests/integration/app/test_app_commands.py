@@ -85,7 +85,8 @@ def test_a_key_for_nobody_is_refused_with_what_to_type(app: App) -> None:
 
 
 def test_a_key_may_be_made_to_expire(app: App) -> None:
-    app.key("ann@example.org", "--days", "30")
+    done = app.run("key", "create", "--user", "a@example.org", "--create-user", "--days", "30")
+    assert done.code == 0
     ((days,),) = app.database.query("SELECT (expires_at - now())::text FROM api_keys")
     assert days.startswith("29 days")
 
