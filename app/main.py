@@ -15,6 +15,7 @@ from aiohttp import web
 from app import log, middleware, routes
 from app.auth import Authenticator
 from app.db import Database
+from app.errors import CannotServe
 from app.health import Health
 from app.listener import KeyListener
 from app.metrics import Metrics
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 CUT_SECONDS = 1.0  # for what is still under way after the drain
 _log = log.get(__name__)
-
-
-class CannotServe(Exception):
-    """The service cannot run here; `str()` is one line."""
 
 
 def create_app(settings: Settings) -> web.Application:

@@ -14,7 +14,7 @@ from aiohttp import web
 from secure import Secure
 
 from app import log
-from app.errors import ApiError, envelope, of_http
+from app.errors import CODES, ApiError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -97,6 +97,23 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         _log.exception("request.failed", path=request.path)
         hidden = ApiError(500, "internal", "something went wrong here")
         return envelope(hidden, request[REQUEST_ID])
+
+
+def of_http(error: web.HTTPException) -> ApiError:
+    """Return aiohttp's error as ours; what it says in words stays inside."""
+    code, message = CODES.get(error.status, ("error", "the request was not done"))
+    return ApiError(error.status, code, message)
+
+
+def envelope(error: ApiError, request_id: str) -> web.Response:
+    """Return the answer for an error."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status == web.HTTPUnauthorized.status_code:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = {"error": {"code": error.code, "message": error.message, "request_id": request_id}}
+    return web.json_response(body, status=error.status, headers=headers)
 
 
 def _route(request: web.Request) -> str:
