@@ -276,6 +276,8 @@ def test_of_several_edges_the_furthest_tells() -> None:
     found = release_recovery.interrupted(facts)
 
     assert found == {"state": "confirmed"}
+    facts["edge-back"] = {"operation": {"state": "reverted"}}
+    assert release_recovery.interrupted(facts) == {"state": "reverted"}  # it cannot be confirmed
     assert release_recovery.interrupted({"edge-1": {"operation": None}}) is None
 
 

@@ -19,7 +19,7 @@ NOWHERE = "nowhere"  # a colour that no host has
 
 def interrupted(facts: standing.Facts) -> dict[str, Any] | None:
     """Return the operation that some edge still has open, furthest state first, or None."""
-    order = ["begun", "paused", "reverted", "switched", "confirmed"]
+    order = ["begun", "paused", "switched", "confirmed", "reverted"]
     found = [f["operation"] for f in facts.values() if f.get("operation")]
     return max(found, key=lambda o: order.index(o["state"])) if found else None
 
