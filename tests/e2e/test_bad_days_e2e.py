@@ -13,7 +13,8 @@ import pytest
 from tests.e2e.driver import Lab, kill_all, wait_for
 from tests.e2e.variants import VARIANTS
 
-pytestmark = pytest.mark.lab
+# With --all: the sample keeps to test_release_e2e.py, so that it ends within its hour.
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 Artifact = dict[str, dict[str, Any]]
 UNCHANGED = 1  # ./dash: failed, and no client noticed
 WENT_BACK = 3
@@ -38,8 +39,8 @@ def _deploy(lab: Lab, artifact: dict[str, Any], *words: str) -> Any:
     [
         ("dies", "dies at once"),
         ("answers_500", "requests failed"),
-        pytest.param("is_slow", "p95", marks=pytest.mark.slow),
-        pytest.param("half", "division by zero", marks=pytest.mark.slow),
+        pytest.param("is_slow", "p95"),
+        pytest.param("half", "division by zero"),
     ],
 )
 def test_a_release_that_is_bad_before_the_switch_reaches_no_client(
@@ -68,7 +69,6 @@ def test_a_release_that_turns_bad_after_the_switch_goes_back_by_itself(
     assert "quarantined" in again.last
 
 
-@pytest.mark.slow
 def test_an_inconclusive_release_waits_for_an_answer(
     lab: Lab, artifacts: Artifact, base: str
 ) -> None:
@@ -82,7 +82,6 @@ def test_an_inconclusive_release_waits_for_an_answer(
     assert lab.active()[1] == artifacts["fails_rarely"]["version"]
 
 
-@pytest.mark.slow
 def test_abort_takes_a_paused_release_away(lab: Lab, artifacts: Artifact, base: str) -> None:
     """After abort nothing waits, and the old release serves."""
     lab.dash("abort")
@@ -200,7 +199,6 @@ def test_a_rollback_with_nothing_to_return_to_says_so(lab: Lab, base: str) -> No
     assert "never served here" in done.last
 
 
-@pytest.mark.slow
 def test_an_unreachable_host_refuses_a_deploy(lab: Lab, artifacts: Artifact, base: str) -> None:
     """The line names the host; after it is back a deploy works."""
     container = lab.container("app-blue-1")
@@ -216,7 +214,6 @@ def test_an_unreachable_host_refuses_a_deploy(lab: Lab, artifacts: Artifact, bas
     assert lab.active()[1] == base
 
 
-@pytest.mark.slow
 def test_a_contract_step_is_held_back_inside_the_window(
     lab: Lab, artifacts: Artifact, base: str
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.driver import Lab, kill_at, wait_for
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 Artifact = dict[str, dict[str, Any]]
 STEPS = [
     "1 preflight",
@@ -35,7 +35,6 @@ SAMPLE = {("5 stage", signal.SIGKILL), ("8 watch", signal.SIGKILL), ("8 watch", 
             step,
             number,
             id=f"{step}-{number.name}",
-            marks=[] if (step, number) in SAMPLE else [pytest.mark.slow],
         )
         for step in STEPS
         for number in (signal.SIGINT, signal.SIGKILL)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
 
-pytestmark = pytest.mark.timeout(600)
+# The real thing takes minutes: with --all.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 HOSTS = ["app-blue-1", "app-green-1", "db-1", "edge-1"]
 
 

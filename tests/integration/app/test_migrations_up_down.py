@@ -202,6 +202,19 @@ def test_a_migration_that_fails_half_way_leaves_nothing_behind(steps: Steps) -> 
     assert ids(steps.run().up) == ["0004_half"]
 
 
+def test_a_step_that_cannot_be_written_down_is_not_done(steps: Steps) -> None:
+    """What a step did and the record of it are one transaction."""
+    steps.write(
+        {
+            "0004_orphan": "-- class: expand\n-- migrate:up\nCREATE TABLE orphan (id integer);\n"
+            "ALTER TABLE schema_migrations ADD CHECK (id <> '0004_orphan');\n"
+            "-- migrate:risk\nSELECT 'orphan', 0;\n-- migrate:down\nDROP TABLE orphan;\n"
+        }
+    )
+    assert refusal(steps).startswith("0004_orphan.sql failed, nothing of it stays: new row for")
+    assert steps.tables() == ["notes"]
+
+
 def test_a_down_step_that_fails_undoes_nothing_of_itself(steps: Steps) -> None:
     down = "-- class: expand\n-- migrate:up\nSELECT 1;\n-- migrate:down\n"
     steps.write({"0004_bad": f"{down}ALTER TABLE notes ADD COLUMN x int;\nSELECT 1/0;"})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BUDGET = 0.01  # the error rate that a release may have
 CONFIDENCE = 0.95
 SLOWER = 3.0  # times the old colour's 95th percentile
-SLOWER_MS = 50.0  # and by at least so much: 2 ms against 0.5 ms is no news
+SLOWER_MS = 200.0  # and by at least so much: a loaded machine alone gives tens of ms
 HALVINGS = 60  # of the interval 0..1: past what a float can tell apart
 
 Verdict = Literal["pass", "fail", "inconclusive"]
@@ -96,7 +96,7 @@ def judge_errors(
 
 
 def judge_latency(new_p95_ms: float | None, old_p95_ms: float | None) -> Verdict:
-    """Tell whether a release is slow: past 3 x the old 95th percentile and 50 ms above it."""
+    """Tell whether a release is slow: past 3 x the old 95th percentile and 200 ms above it."""
     if new_p95_ms is None or old_p95_ms is None:
         return "inconclusive"
     return "fail" if new_p95_ms > max(SLOWER * old_p95_ms, old_p95_ms + SLOWER_MS) else "pass"
