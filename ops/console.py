@@ -58,7 +58,7 @@ def seconds(value: float) -> str:
     if value < 10:  # noqa: PLR2004 -- below ten seconds the tenth tells something
         return f"{value:.1f} s"
     whole = round(value)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"  # noqa: PLR2004
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"  # noqa: PLR2004 -- a minute's seconds
 
 
 @dataclass(frozen=True)

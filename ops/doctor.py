@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ops.view import Facts
 
 GIB = 1 << 30
+PROCESSES = Path("/proc")
 HOST_IMAGE = "localhost/dash-host"
 DISK_GIB = (3, 8)  # broken below the first, a warning below the second
 MEMORY_GIB = (0.7, 1.5)
@@ -167,7 +168,7 @@ def holder(port: int) -> str:
 def container(pid: int) -> str:
     """Return the name of the container that a conmon process keeps, "" when it does not say."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_text("utf-8").split("\0")
+        words = (PROCESSES / str(pid) / "cmdline").read_text("utf-8").split("\0")
     except OSError:
         return ""
     return dict(pairwise(words)).get("-n", "")

@@ -1,9 +1,8 @@
-"""A lab of its own for the whole session; the runner (`ops.testing`) takes it down on every way out."""
+"""A lab of its own for the whole session; `ops.testing` takes it down on every way out."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ from tests.e2e.variants import VARIANTS
 
 
 @pytest.fixture(name="lab", scope="session")
-def _lab() -> Iterator[Lab]:
+def _lab() -> Lab:
     """Return a lab that is up and runs this checkout."""
     name = os.environ.get("DASH_TEST_LAB", "e2e")
     lab = Lab(name)
     lab.ok("up")
-    yield lab
+    return lab
 
 
 @pytest.fixture(name="artifacts", scope="session")

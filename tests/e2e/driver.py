@@ -57,9 +57,14 @@ class Lab:
     def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start `./dash …` in a process group of its own."""
         return subprocess.Popen(
-            ["./dash", *words, "--stack", self.stack], cwd=self.root, text=True,
-            env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            ["./dash", *words, "--stack", self.stack],
+            cwd=self.root,
+            text=True,
+            env={**self.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
     def dash(self, *words: str, env: dict[str, str] | None = None) -> Done:
@@ -92,12 +97,22 @@ class Lab:
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs."""
         done = subprocess.run(
-            ["./dash", "env", "--stack", self.stack], cwd=self.root, env=self.env, text=True,
-            capture_output=True, check=True, timeout=60,
+            ["./dash", "env", "--stack", self.stack],
+            cwd=self.root,
+            env=self.env,
+            text=True,
+            capture_output=True,
+            check=True,
+            timeout=60,
         )
         shown = subprocess.run(
-            ["bash", "-c", f"{done.stdout}\npulumi stack output --json"], cwd=self.root,
-            env=self.env, text=True, capture_output=True, check=True, timeout=60,
+            ["bash", "-c", f"{done.stdout}\npulumi stack output --json"],
+            cwd=self.root,
+            env=self.env,
+            text=True,
+            capture_output=True,
+            check=True,
+            timeout=60,
         )
         document: dict[str, Any] = json.loads(shown.stdout)
         return document
@@ -109,8 +124,11 @@ class Lab:
     def on(self, host: str, *words: str, check: bool = True) -> str:
         """Run a command as root inside a host."""
         done = subprocess.run(
-            ["podman", "exec", self.container(host), *words], capture_output=True, text=True,
-            check=False, timeout=120,
+            ["podman", "exec", self.container(host), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         if check:
             assert done.returncode == 0, f"{host}: {words}: {done.stderr or done.stdout}"
@@ -126,12 +144,22 @@ class Lab:
         urls = self.outputs()["urls"]
         process = subprocess.Popen(
             [
-                sys.executable, str(ROOT / "tests/e2e/independent_client.py"),
-                "--url", urls["https"], "--ca", str(self.directory / "ca.pem"),
-                "--key-file", str(self.directory / "secrets/prober_key"),
-                "--rate", str(rate), "--max-seconds", str(seconds),
+                sys.executable,
+                str(ROOT / "tests/e2e/independent_client.py"),
+                "--url",
+                urls["https"],
+                "--ca",
+                str(self.directory / "ca.pem"),
+                "--key-file",
+                str(self.directory / "secrets/prober_key"),
+                "--rate",
+                str(rate),
+                "--max-seconds",
+                str(seconds),
             ],
-            stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
         client = Client(process)
         time.sleep(1.0)
@@ -142,8 +170,9 @@ class Lab:
             output, _ = process.communicate(timeout=30)
             client.figures = json.loads(output.strip().splitlines()[-1])
 
-    def build(self, directory: Path, edit: Edit | None = None, *,
-              tagged: bool = False) -> dict[str, Any]:
+    def build(
+        self, directory: Path, edit: Edit | None = None, *, tagged: bool = False
+    ) -> dict[str, Any]:
         """Build an artifact from a copy of this checkout's app, edited, in `directory`.
 
         `tagged`: as a repository at its release tag, so that the version is `__version__` alone.
@@ -151,22 +180,44 @@ class Lab:
         source = directory / "source"
         shutil.rmtree(source, ignore_errors=True)
         source.mkdir(parents=True)
-        shutil.copytree(self.root / "app", source / "app",
-                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            self.root / "app", source / "app", ignore=shutil.ignore_patterns("__pycache__")
+        )
         shutil.copytree(self.root / "requirements", source / "requirements")
         if edit is not None:
             edit(source)
         if tagged:
             version = re.search(r'__version__ = "(.+)"', (source / "app/__init__.py").read_text())
             assert version is not None
-            for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Release"],
-                          ["tag", f"v{version[1]}"]):
-                subprocess.run(["git", "-c", "user.name=e2e", "-c", "user.email=e2e@localhost",
-                                *words], cwd=source, check=True, timeout=60)
+            for words in (
+                ["init", "-q"],
+                ["add", "-A"],
+                ["commit", "-q", "-m", "Release"],
+                ["tag", f"v{version[1]}"],
+            ):
+                subprocess.run(
+                    ["git", "-c", "user.name=e2e", "-c", "user.email=e2e@localhost", *words],
+                    cwd=source,
+                    check=True,
+                    timeout=60,
+                )
         done = subprocess.run(
-            [self.python, "-m", "ops.artifact", "build", "--source", str(source),
-             "--out", str(directory), "--json"],
-            cwd=self.root, capture_output=True, text=True, check=False, timeout=300,
+            [
+                self.python,
+                "-m",
+                "ops.artifact",
+                "build",
+                "--source",
+                str(source),
+                "--out",
+                str(directory),
+                "--json",
+            ],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         document: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -191,8 +242,7 @@ def wait_for(what: Callable[[], bool], seconds: float, every: float = 0.5) -> bo
 def kill_at(lab: Lab, process: subprocess.Popen[str], since: float, step: str, number: int) -> bool:
     """Send a signal to a running command once it has begun a step; SIGKILL goes to all it started.
 
-    Args:
-        since: epoch seconds before the command began: older event files are not its own.
+    `since` is in epoch seconds, before the command began: older event files are not its own.
 
     Returns False when the command ended before it came to that step.
     """
@@ -222,8 +272,10 @@ def kill_all(process: subprocess.Popen[str], lab: Lab) -> None:
             words = (entry / "cmdline").read_bytes().split(b"\0")
             env = (entry / "environ").read_bytes()
             ours = f"DASH_LAB={lab.name}".encode() in env.split(b"\0")
-            runs = any(w.endswith((b"ansible-playbook", b"ops.prober", b"ops.heartbeat", b"ssh"))
-                       for w in words[:4])
+            runs = any(
+                w.endswith((b"ansible-playbook", b"ops.prober", b"ops.heartbeat", b"ssh"))
+                for w in words[:4]
+            )
             if ours and runs:
                 os.kill(int(entry.name), signal.SIGKILL)
     process.wait(timeout=10)

@@ -1,4 +1,4 @@
-"""The controller killed at each of the ten steps: clients notice nothing, the next command recovers."""
+"""The controller killed at each of the ten steps: the next command recovers, unseen."""
 
 from __future__ import annotations
 
@@ -13,16 +13,30 @@ from tests.e2e.driver import Lab, kill_at, wait_for
 
 pytestmark = pytest.mark.lab
 Artifact = dict[str, dict[str, Any]]
-STEPS = ["1 preflight", "2 lease", "3 prober", "4 migrate", "5 stage", "6 prove", "7 switch",
-         "8 watch", "9 hand over", "10 record"]
+STEPS = [
+    "1 preflight",
+    "2 lease",
+    "3 prober",
+    "4 migrate",
+    "5 stage",
+    "6 prove",
+    "7 switch",
+    "8 watch",
+    "9 hand over",
+    "10 record",
+]
 SAMPLE = {("5 stage", signal.SIGKILL), ("8 watch", signal.SIGKILL), ("8 watch", signal.SIGINT)}
 
 
 @pytest.mark.parametrize(
     ("step", "number"),
     [
-        pytest.param(step, number, id=f"{step}-{number.name}",
-                     marks=[] if (step, number) in SAMPLE else [pytest.mark.slow])
+        pytest.param(
+            step,
+            number,
+            id=f"{step}-{number.name}",
+            marks=[] if (step, number) in SAMPLE else [pytest.mark.slow],
+        )
         for step in STEPS
         for number in (signal.SIGINT, signal.SIGKILL)
     ],
@@ -34,12 +48,14 @@ def test_a_killed_deploy_is_recovered_by_the_next_command(
     lab.ok("deploy", "--artifact", artifacts["plain"]["path"], "--watch", "3", "--force")
     with lab.load() as client:
         since = time.time()
-        process = lab.start("deploy", "--artifact", artifacts["second"]["path"], "--watch", "5",
-                            "--force")
+        process = lab.start(
+            "deploy", "--artifact", artifacts["second"]["path"], "--watch", "5", "--force"
+        )
         assert kill_at(lab, process, since, step, number), process.communicate()[0]
         process.communicate(timeout=240)
-        after = lab.ok("deploy", "--artifact", artifacts["third"]["path"], "--watch", "3",
-                       "--force")
+        after = lab.ok(
+            "deploy", "--artifact", artifacts["third"]["path"], "--watch", "3", "--force"
+        )
 
     assert client.figures["failed"] == 0, json.dumps(client.figures)
     assert wait_for(lambda: lab.active()[1] == artifacts["third"]["version"], 10), after.output

@@ -17,16 +17,28 @@ Artifact = dict[str, dict[str, Any]]
 def _curl(lab: Lab, path: str, *words: str) -> tuple[int, str]:
     url = lab.outputs()["urls"]["https"]
     done = subprocess.run(
-        ["curl", "--silent", "--show-error", "--cacert", str(lab.directory / "ca.pem"),
-         "--write-out", "\n%{http_code}", *words, url + path],
-        capture_output=True, text=True, check=True, timeout=30,
+        [
+            "curl",
+            "--silent",
+            "--show-error",
+            "--cacert",
+            str(lab.directory / "ca.pem"),
+            "--write-out",
+            "\n%{http_code}",
+            *words,
+            url + path,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
     )
     body, _, code = done.stdout.rpartition("\n")
     return int(code), body
 
 
 def test_healthz_answers_200_through_the_edge_with_the_lab_ca(lab: Lab) -> None:
-    """curl --cacert …/ca.pem https://127.0.0.1:…/healthz answers 200."""
+    """A curl with --cacert …/ca.pem at https://127.0.0.1:…/healthz answers 200."""
     code, _ = _curl(lab, "/healthz")
 
     assert code == 200
@@ -101,8 +113,18 @@ def test_a_rollback_takes_the_schema_back_when_nothing_is_lost(
 def test_a_rollback_leaves_rows_in_place_and_names_them(lab: Lab, artifacts: Artifact) -> None:
     """A down step that would lose rows is not run; the last line says table and count."""
     lab.ok("deploy", "--artifact", artifacts["expand"]["path"], "--watch", "5", "--force")
-    lab.on("db-1", "runuser", "-u", "postgres", "--", "psql", "-q", "dash", "-c",
-           "insert into e2e_notes values (1), (2)")
+    lab.on(
+        "db-1",
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-q",
+        "dash",
+        "-c",
+        "insert into e2e_notes values (1), (2)",
+    )
     done = lab.ok("rollback")
 
     assert "e2e_notes: 2 rows" in done.last
@@ -118,15 +140,31 @@ def test_tools_work_by_hand_from_the_environment(lab: Lab) -> None:
         'eval "$(./dash env)" && pulumi stack --show-name && '
         "ansible-playbook playbooks/deploy.yml -e dash_plan_only=true"
     )
-    done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=lab.env, capture_output=True,
-                          text=True, check=False, timeout=300)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=ROOT,
+        env=lab.env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[0] == "lab"
 
 
 def _tables(lab: Lab, name: str) -> str:
-    return lab.on(
-        "db-1", "runuser", "-u", "postgres", "--", "psql", "-qAt", "dash", "-c",
-        f"select count(*) from information_schema.tables where table_name = '{name}'",
-    ).strip()
+    found = lab.on(
+        "db-1",
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-qAt",
+        "dash",
+        "-c",
+        "select table_name from information_schema.tables",
+    ).split()
+    return str(found.count(name))

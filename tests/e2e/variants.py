@@ -54,10 +54,9 @@ def _migration(name: str, text: str) -> Edit:
 def _dies(source: Path) -> None:
     """A release that ends as soon as it starts."""
     main = source / "app/__main__.py"
-    main.write_text("import sys\nif 'serve' in sys.argv:\n    sys.exit('this release does not start')\n"
-                    .replace("sys.exit", "sys.stderr.write('dies\\n'); raise SystemExit")
-                    + main.read_text(encoding="utf-8").replace(
-                        "from __future__ import annotations\n", ""), encoding="utf-8")
+    text = main.read_text(encoding="utf-8").replace("from __future__ import annotations\n", "")
+    head = "import sys\nif 'serve' in sys.argv:\n    sys.exit('this release dies at once')\n"
+    main.write_text(head + text, encoding="utf-8")
 
 
 _EXPAND = """-- class: expand
@@ -97,6 +96,7 @@ VARIANTS: dict[str, Edit] = {
     "answers_500": _middleware("raise RuntimeError('bad release')"),
     "is_slow": _middleware("await _asyncio.sleep(0.4)"),
     "bad_after_switch": _middleware(
-        "if _seen['n'] > 450: raise RuntimeError('bad after the switch')"),
+        "if _seen['n'] > 450: raise RuntimeError('bad after the switch')"
+    ),
     "fails_rarely": _middleware("if _seen['n'] == 120: raise RuntimeError('once')"),
 }

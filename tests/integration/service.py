@@ -87,10 +87,14 @@ class App:
 
     def run(self, *words: str, user: str = "dash_app", **settings: object) -> Done:
         """Run a command to its end."""
+        return self.run_as_is(*words, environment=self.environment(user, **settings))
+
+    def run_as_is(self, *words: str, environment: Mapping[str, str]) -> Done:
+        """Run a command in an environment that was made before."""
         done = subprocess.run(
             [sys.executable, "-m", "app", *words],
             cwd=ROOT,
-            env=self.environment(user, **settings),
+            env=environment,
             capture_output=True,
             text=True,
             timeout=START_SECONDS,

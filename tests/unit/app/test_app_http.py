@@ -289,7 +289,7 @@ async def test_metrics_count_by_route_and_by_known_methods_alone(client: Client)
     assert sorted(lines) == [
         'dash_requests_total{method="GET",route="/healthz",status="200"} 1.0',
         'dash_requests_total{method="GET",route="unmatched",status="404"} 2.0',
-        'dash_requests_total{method="other",route="/healthz",status="405"} 1.0',
+        'dash_requests_total{method="other",route="unmatched",status="405"} 1.0',
     ]
     version = Settings().version
     assert f'dash_build_info{{color="blue",version="{version}"}} 1.0' in text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import subprocess
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -103,14 +102,13 @@ def test_a_taken_port_names_its_holder(taken: int) -> None:
 
 
 def test_a_container_that_holds_a_port_is_called_by_its_name(
-    taken: int, monkeypatch: pytest.MonkeyPatch
+    taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with subprocess.Popen(["sh", "-c", "sleep 30", "-c", "x", "-n", "dash-lab-edge-1"]) as conmon:
-        monkeypatch.setattr(
-            doctor, "_output", lambda _: f'users:(("conmon",pid={conmon.pid},fd=5))'
-        )
-        (check,) = doctor.ports({"https": taken}, ours=False)
-        conmon.kill()
+    (tmp_path / "77").mkdir()
+    (tmp_path / "77" / "cmdline").write_text("conmon\0-c\0abc\0-n\0dash-lab-edge-1\0-s\0")
+    monkeypatch.setattr(doctor, "PROCESSES", tmp_path)
+    monkeypatch.setattr(doctor, "_output", lambda _: 'users:(("conmon",pid=77,fd=5))')
+    (check,) = doctor.ports({"https": taken}, ours=False)
 
     assert check.seen == f"{taken} (https) is held by container dash-lab-edge-1"
 

@@ -18,7 +18,7 @@ ENV = {"PATH": os.environ["PATH"]}
 
 
 def shell(script: str, log: Path, **kwargs: object) -> process.Finished:
-    return process.run(["/bin/sh", "-c", script], cwd=log.parent, env=ENV, log=log, **kwargs)  # type: ignore[arg-type]
+    return process.run(["/bin/sh", "-c", script], cwd=log.parent, env=ENV, log=log, **kwargs)  # type: ignore[arg-type]  # what each test gives
 
 
 @pytest.fixture(name="log")

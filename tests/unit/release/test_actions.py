@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from ansible_collections.dash.platform.plugins.action import (
     outcome,
-    prove,
     release_entry,
     release_plan,
     release_recovery,
-    watch,
 )
-from ansible_collections.dash.platform.plugins.module_utils import controller, plan
+from ansible_collections.dash.platform.plugins.module_utils import controller, ledger, plan
 from tests.unit.release.stand import A, B, C, request, serving, three
-
-if TYPE_CHECKING:
-    from tests.unit.release.conftest import Preview
 
 HOSTS = ["edge-1", "app-blue-1", "db-1"]
 CALM = {"sent": 12_403, "failed": 0, "worst_gap_ms": 38.2}
@@ -50,13 +44,13 @@ def test_a_host_without_facts_is_unreachable_and_says_why_when_it_can() -> None:
         app_blue_1={"facts": {"failed": True, "msg": "fence is not a number\nmore"}},
         db_1={"facts": {"unreachable": True, "msg": "Failed to connect"}},
     )
-    facts, ledger = release_plan.gather(variables, "facts")
+    facts, entries = release_plan.gather(variables, "facts")
 
     assert facts["edge-1"]["fence"] == 3
     assert facts["app-blue-1"]["why"] == "fence is not a number"
     assert facts["app-blue-1"]["unreachable"]
     assert (facts["db-1"]["unreachable"], facts["db-1"]["why"]) == (True, "")
-    assert ledger == []
+    assert entries == []
 
 
 @pytest.mark.parametrize(
@@ -286,127 +280,5 @@ def test_of_several_edges_the_furthest_tells() -> None:
 
 
 def test_every_entry_of_a_recovery_may_stand_in_the_ledger() -> None:
-    from ansible_collections.dash.platform.plugins.module_utils import ledger  # noqa: PLC0415
-
     for state in ("begun", "paused", "switched", "reverted", "confirmed"):
         ledger.check(release_recovery.settle(left(state, deploying()), 1, 0.0)["entry"])
-
-
-# The watch
-
-
-def report(now: float, n: int = 400, failed: int = 0, **more: Any) -> dict[str, Any]:
-    old = {"green": {"n": 400, "failed": 0, "p95_ms": 4.0}}
-    new = {"blue": {"n": n, "failed": failed, "p95_ms": 4.0}}
-    seconds = [
-        {"t": int(now) - 30, "n": 400, "failed": 0, "colors": old},
-        {"t": int(now) - 5, "n": n, "failed": failed, "colors": new},
-    ]
-    return {"updated": now, "reachable": True, "switches": [], "seconds": seconds, **more}
-
-
-def judged(document: dict[str, Any], now: float = 1000.0) -> dict[str, Any]:
-    return watch.judge(document, "blue", "green", now - 10, now)
-
-
-def test_a_new_colour_without_failures_passes() -> None:
-    verdict = judged(report(1000))
-    assert (verdict["verdict"], verdict["n"]) == ("pass", 400)
-
-
-def test_a_new_colour_with_failures_fails() -> None:
-    assert judged(report(1000, failed=40))["verdict"] == "fail"
-
-
-def test_refusals_of_the_edge_itself_fail_the_new_colour() -> None:
-    bad = report(1000)
-    bad["seconds"][1] |= {"n": 440, "failed": 40}
-    assert judged(bad)["verdict"] == "fail"
-
-
-def test_what_the_old_colour_failed_as_well_is_not_the_new_ones_fault() -> None:
-    shared = report(1000, failed=20)
-    shared["seconds"][0] = {
-        "t": 970,
-        "n": 400,
-        "failed": 40,
-        "colors": {"green": {"n": 400, "failed": 40, "p95_ms": 4.0}},
-    }
-    assert judged(shared)["verdict"] == "pass"
-
-
-def test_an_edge_that_went_back_fails_it() -> None:
-    back = report(1000, switches=[{"t": 998.0, "from": "blue", "to": "green"}])
-    assert "went back to green by itself" in judged(back)["why"]
-    early = report(1000, switches=[{"t": 900.0, "from": "blue", "to": "green"}])
-    assert judged(early)["verdict"] == "pass"
-
-
-@pytest.mark.parametrize("more", [{"updated": 990.0}, {"reachable": False}])
-def test_a_silent_prober_says_nothing_about_the_release(more: dict[str, Any]) -> None:
-    verdict = judged(report(1000, failed=400) | more)
-    assert verdict["verdict"] == "inconclusive"
-
-
-def test_no_report_at_all_says_nothing() -> None:
-    assert judged({})["verdict"] == "inconclusive"
-
-
-# The smoke test
-
-
-def smoke(preview: Preview, version: str = C.name) -> str:
-    return prove.smoke(preview.url, str(preview.ca), version)
-
-
-def test_a_release_that_is_ready_and_the_right_one_passes(preview: Preview) -> None:
-    preview.status, preview.version = 200, C.name
-    preview.body = {"status": "ready", "checks": {"database": "ok"}}
-    assert smoke(preview) == ""
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "said"),
-    [
-        (503, {}, "answered 503"),
-        (
-            200,
-            {"status": "degraded", "checks": {"database": "away"}},
-            "readyz says degraded (database not ok)",
-        ),
-        (200, {"status": "draining", "checks": {}}, "readyz says draining"),
-        (200, "nonsense", "no JSON object"),
-    ],
-)
-def test_a_release_that_is_not_ready_fails(
-    preview: Preview, status: int, body: Any, said: str
-) -> None:
-    preview.status, preview.version, preview.body = status, C.name, body
-    assert said in smoke(preview)
-
-
-def test_another_release_fails(preview: Preview) -> None:
-    preview.status, preview.version = 200, B.name
-    assert smoke(preview) == "the preview address serves version 0.2.0, not 0.3.0"
-
-
-def test_a_certificate_of_somebody_else_fails(preview: Preview, tmp_path: Path) -> None:
-    from tests.unit.release.conftest import certificate  # noqa: PLC0415
-
-    certificate(tmp_path)
-    said = prove.smoke(preview.url, str(tmp_path / "ca.pem"), C.name)
-    assert "certificate verify failed" in said
-
-
-def test_nobody_there_fails(preview: Preview) -> None:
-    said = prove.smoke("https://127.0.0.1:9", str(preview.ca), C.name)
-    assert "Connection refused" in said
-
-
-def test_a_proxy_of_the_environment_is_not_asked(
-    preview: Preview, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    preview.status, preview.version = 200, C.name
-    preview.body = {"status": "ready", "checks": {}}
-    assert smoke(preview) == ""

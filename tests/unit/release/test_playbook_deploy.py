@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from tests.unit.release.theatre import Played, Theatre
 
 
-pytestmark = pytest.mark.timeout(180)  # each plays a whole playbook
+# Each plays a whole playbook, 5 to 30 s: with --all. The sample has the real lab instead.
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 
 
 @pytest.fixture(name="deploying")
@@ -95,7 +96,6 @@ def _check_arguments(played: Played) -> None:
     assert [e["id"] for e in played.of("ledger_carry")[0]["args"]["entries"]] == [lease["id"]]
 
 
-@pytest.mark.slow
 def test_a_deploy_leaves_no_process_behind(deploying: Theatre) -> None:
     deploying.play("deploy", dash_plan_only=False, release_watch_seconds=0)
     pid = (deploying.directory / "prober.pid").read_text()
@@ -121,7 +121,6 @@ def test_a_release_that_does_not_start_is_taken_away_again(deploying: Theatre) -
     assert (played.entry["quarantine"], played.entry["verdicts"]["prove"]) == ([], {})
 
 
-@pytest.mark.slow
 def test_a_release_that_is_worse_after_the_switch_goes_back_and_into_quarantine(
     deploying: Theatre,
 ) -> None:
@@ -137,7 +136,6 @@ def test_a_release_that_is_worse_after_the_switch_goes_back_and_into_quarantine(
     assert played.of("release_activate")[-1]["args"]["version"] == A.name
 
 
-@pytest.mark.slow
 def test_too_little_to_judge_by_waits_for_an_answer(deploying: Theatre) -> None:
     deploying.scenario["preview"] |= {"sent": 20, "judged": 20}
     played = deploying.play("deploy")
@@ -151,7 +149,6 @@ def test_too_little_to_judge_by_waits_for_an_answer(deploying: Theatre) -> None:
     assert not played.of("release_prune")
 
 
-@pytest.mark.slow
 def test_a_release_that_serves_another_version_fails_its_smoke_test(
     deploying: Theatre, preview: Preview
 ) -> None:
@@ -162,7 +159,6 @@ def test_a_release_that_serves_another_version_fails_its_smoke_test(
     assert untouched(played)
 
 
-@pytest.mark.slow
 def test_a_host_lost_while_staging_leaves_the_others_to_undo(deploying: Theatre) -> None:
     deploying.scenario["fail"] = {"release_deliver": "unreachable"}
     played = deploying.play("deploy")
@@ -209,7 +205,6 @@ def test_trouble_while_handing_over_does_not_take_the_new_release_away(
     assert played.hosts("operation", state="recorded") == ["edge-1"]
 
 
-@pytest.mark.slow
 def test_an_undo_that_fails_is_still_recorded(deploying: Theatre) -> None:
     deploying.scenario["fail"] = {
         "release_activate": "the unit ended with 1",
@@ -220,7 +215,6 @@ def test_an_undo_that_fails_is_still_recorded(deploying: Theatre) -> None:
     assert "the unit ended with 1" in line
 
 
-@pytest.mark.slow
 def test_a_ledger_that_cannot_be_written_is_told_and_leaves_the_operation_open(
     deploying: Theatre,
 ) -> None:
@@ -232,7 +226,6 @@ def test_a_ledger_that_cannot_be_written_is_told_and_leaves_the_operation_open(
     assert "the disk is full" in played.output
 
 
-@pytest.mark.slow
 def test_a_database_that_goes_away_before_the_end_is_written_to_later(deploying: Theatre) -> None:
     deploying.scenario["fail"] = {"ledger_carry": "connection refused"}
     ended(deploying.play("deploy"), "done", 0)
@@ -248,7 +241,6 @@ def test_a_lost_host_is_a_refusal_in_one_line(theatre: Theatre) -> None:
     assert played.code != 0
 
 
-@pytest.mark.slow
 def test_a_running_operation_is_not_disturbed(deploying: Theatre) -> None:
     deploying.scenario["fail"] = {"lease:present": "a deploy by ann on laptop holds the lease"}
     played = deploying.play("deploy")
@@ -260,7 +252,6 @@ def test_a_running_operation_is_not_disturbed(deploying: Theatre) -> None:
     assert played.order() == ["lease:present", "lease:absent"]
 
 
-@pytest.mark.slow
 def test_a_broken_artifact_changes_nothing(theatre: Theatre) -> None:
     theatre.set(serving().small())
     played = theatre.play("deploy")
@@ -279,7 +270,6 @@ def test_a_plan_changes_nothing(deploying: Theatre) -> None:
     assert played.document["plan"]["to_color"] == "blue"
 
 
-@pytest.mark.slow
 def test_the_first_deploy_makes_the_probers_key(theatre: Theatre, preview: Preview) -> None:
     preview.version = A.name
     (theatre.state / "secrets/prober_key").unlink()
@@ -293,3 +283,12 @@ def test_the_first_deploy_makes_the_probers_key(theatre: Theatre, preview: Previ
     assert (theatre.state / "secrets/prober_key").stat().st_mode & 0o777 == 0o600
     assert "dk_1" not in played.output
     assert not played.of("edge_drain")
+
+
+def test_a_prober_that_does_not_run_is_a_failure_in_its_own_words(deploying: Theatre) -> None:
+    (deploying.root / "ops/prober.py").unlink()
+    (deploying.root / "ops/prober.py").write_text("raise SystemExit('--ca x: no certificates')")
+    played = deploying.play("deploy")
+
+    assert "the prober does not run: --ca x: no certificates" in ended(played, "failed", 1)
+    assert untouched(played)

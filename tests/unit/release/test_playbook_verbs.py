@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tests.unit.release.conftest import Preview
     from tests.unit.release.theatre import Played, Theatre
 
-pytestmark = pytest.mark.timeout(180)  # each plays a whole playbook
+# Each plays a whole playbook, 5 to 30 s: with --all. The sample has the real lab instead.
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 CHANGES_APPS = ("release_deliver", "release_activate", "release_app", "release_prune")
 
 
@@ -58,7 +59,6 @@ def test_a_rollback_to_the_warm_colour_is_a_switch(theatre: Theatre) -> None:
     assert (played.entry["reason"], played.entry["why"]) == ("bug", "echo is deaf")
 
 
-@pytest.mark.slow
 def test_rows_that_would_be_lost_stay_and_are_named(theatre: Theatre) -> None:
     theatre.set(three().small())
     risk = [{"what": "users.nickname", "rows": 12}]
@@ -102,7 +102,6 @@ def test_a_rollback_to_a_cold_version_stages_what_is_kept(
     assert played.entry["known"] == ["0001"]
 
 
-@pytest.mark.slow
 def test_a_refused_rollback_says_why_and_changes_nothing(theatre: Theatre) -> None:
     theatre.set(serving().small())
     played = theatre.play("rollback", dash_to_version="9.9.9")
@@ -112,7 +111,6 @@ def test_a_refused_rollback_says_why_and_changes_nothing(theatre: Theatre) -> No
     assert played.order() == []
 
 
-@pytest.mark.slow
 def test_the_plan_of_a_rollback_names_steps_and_rows_at_risk(theatre: Theatre) -> None:
     theatre.set(three().small())
     risk = [{"what": "users.nickname", "rows": 12}, {"what": "users.age", "rows": 0}]
@@ -129,7 +127,6 @@ def test_the_plan_of_a_rollback_names_steps_and_rows_at_risk(theatre: Theatre) -
     assert played.order() == ["release_app"]
 
 
-@pytest.mark.slow
 def test_a_switch_moves_traffic_and_nothing_else(theatre: Theatre) -> None:
     theatre.set(serving().small())
     played = theatre.play("switch", dash_color_wanted="blue")
@@ -140,7 +137,6 @@ def test_a_switch_moves_traffic_and_nothing_else(theatre: Theatre) -> None:
     assert played.of("edge_switch", state="switched")[0]["args"]["color"] == "blue"
 
 
-@pytest.mark.slow
 def test_a_switch_to_the_active_colour_does_nothing(theatre: Theatre) -> None:
     theatre.set(serving().small())
     played = theatre.play("switch", dash_color_wanted="green")
@@ -167,7 +163,6 @@ def test_promote_switches_without_staging_again(theatre: Theatre) -> None:
     assert (played.entry["kind"], played.entry["why"]) == ("deploy", "looks fine")
 
 
-@pytest.mark.slow
 def test_a_promoted_release_that_is_worse_is_taken_away(theatre: Theatre) -> None:
     paused(theatre)
     theatre.scenario["public"]["failed_after"] = 60
@@ -177,7 +172,6 @@ def test_a_promoted_release_that_is_worse_is_taken_away(theatre: Theatre) -> Non
     assert versions(played, "release_activate", "app-blue-1") == [A.name]
 
 
-@pytest.mark.slow
 def test_abort_takes_the_paused_release_away(theatre: Theatre) -> None:
     paused(theatre)
     played = theatre.play("abort")
@@ -189,7 +183,6 @@ def test_abort_takes_the_paused_release_away(theatre: Theatre) -> None:
     assert (played.entry["kind"], played.entry["outcome"]) == ("recover", "abandoned")
 
 
-@pytest.mark.slow
 def test_abort_without_a_paused_deploy_does_nothing(theatre: Theatre) -> None:
     theatre.set(serving().small())
     played = theatre.play("abort")
@@ -198,7 +191,6 @@ def test_abort_without_a_paused_deploy_does_nothing(theatre: Theatre) -> None:
     assert played.order() == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["deploy", "switch", "migrate"])
 def test_a_paused_deploy_must_be_answered_first(theatre: Theatre, verb: str) -> None:
     paused(theatre)
@@ -234,7 +226,6 @@ def test_an_interrupted_deploy_is_undone_before_the_next_one(
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "said", "outcome", "traffic"),
     [
@@ -258,7 +249,6 @@ def test_what_was_interrupted_after_the_switch_is_settled(
     assert bool(played.of("release_activate")) == (outcome != "done")
 
 
-@pytest.mark.slow
 def test_a_plan_tells_of_an_interrupted_deploy_and_leaves_it(theatre: Theatre) -> None:
     s = serving().small()
     open_operation(s, "begun")
@@ -270,7 +260,6 @@ def test_a_plan_tells_of_an_interrupted_deploy_and_leaves_it(theatre: Theatre) -
     assert played.order() == []
 
 
-@pytest.mark.slow
 def test_a_recovery_without_a_host_of_the_idle_colour_still_closes_the_operation(
     theatre: Theatre,
 ) -> None:
@@ -289,7 +278,6 @@ def held() -> Stand:
     return three().small().applied("0001", "0002")
 
 
-@pytest.mark.slow
 def test_held_steps_are_run_by_the_active_release(theatre: Theatre) -> None:
     theatre.set(held())
     theatre.scenario["documents"]["migrate --contract"] = {"applied": ["0003"]}
@@ -305,7 +293,6 @@ def test_held_steps_are_run_by_the_active_release(theatre: Theatre) -> None:
     assert not played.of("edge_switch")
 
 
-@pytest.mark.slow
 def test_a_held_step_that_fails_is_told(theatre: Theatre) -> None:
     theatre.set(held(), fail={"release_app": "lock timeout"})
     played = theatre.play("migrate", dash_window_hours=0)
@@ -315,7 +302,6 @@ def test_a_held_step_that_fails_is_told(theatre: Theatre) -> None:
     assert played.hosts("operation", state="recorded") == ["edge-1"]
 
 
-@pytest.mark.slow
 def test_status_tells_of_hosts_that_do_not_answer(theatre: Theatre) -> None:
     theatre.set(serving().small().lose("app-green-1"))
     played = theatre.play("status")
@@ -328,7 +314,6 @@ def test_status_tells_of_hosts_that_do_not_answer(theatre: Theatre) -> None:
     assert (theatre.state / "status.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.slow
 def test_the_answer_of_the_service_is_for_the_terminal_alone(theatre: Theatre) -> None:
     theatre.set(serving().small())
     theatre.scenario["documents"]["key list"] = {"key": "dk_secret"}

@@ -167,6 +167,22 @@ class Theatre:
         text = yaml.safe_dump(everything, sort_keys=False)
         (self.directory / "hosts.yml").write_text(text, encoding="utf-8")
 
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PATH": f"{self.directory / 'bin'}:{os.environ['PATH']}",
+            "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.directory / "collections"),
+            "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(FAKES / "connections"),
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_LOCAL_TEMP": str(self.directory / "tmp"),
+            "ANSIBLE_REMOTE_TEMP": str(self.directory / "remote"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORKS": "12",
+            "DASH_FAKE": str(self.directory),
+        }
+
     def play(self, name: str, **extra: Any) -> Played:
         """Run a playbook to its end."""
         for old in ("calls.jsonl", "state/operation.json"):
@@ -181,20 +197,7 @@ class Theatre:
                 *("-i", str(self.directory / "hosts.yml"), "-e", json.dumps(extra)),
             ],
             cwd=self.directory,
-            env={
-                **os.environ,
-                "PATH": f"{self.directory / 'bin'}:{os.environ['PATH']}",
-                "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
-                "ANSIBLE_COLLECTIONS_PATH": str(self.directory / "collections"),
-                "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
-                "ANSIBLE_CONNECTION_PLUGINS": str(FAKES / "connections"),
-                "ANSIBLE_PIPELINING": "1",
-                "ANSIBLE_LOCAL_TEMP": str(self.directory / "tmp"),
-                "ANSIBLE_REMOTE_TEMP": str(self.directory / "remote"),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_FORKS": "12",
-                "DASH_FAKE": str(self.directory),
-            },
+            env=self._environment(),
             capture_output=True,
             text=True,
             check=False,

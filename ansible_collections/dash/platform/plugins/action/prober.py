@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.dash.platform.plugins.module_utils import controller
 
-START_TIMEOUT = 10.0  # seconds until the first report must be there
+START_TIMEOUT = 20.0  # seconds until the first report must be there
 MAX_SECONDS = 3600  # bounded, whatever becomes of the playbook
 
 
@@ -30,37 +30,30 @@ class ActionModule(ActionBase):
             if args.get("pid"):
                 controller.stop(int(args["pid"]))
             return {**result, "changed": False, "report": controller.read_report(report)}
+        return {**result, "changed": False, "pid": self._start(args, report)}
+
+    @staticmethod
+    def _start(args: dict[str, Any], report: Path) -> int:
+        """Start it and wait for its first report; return its process id."""
         report.parent.mkdir(parents=True, exist_ok=True)
-        pid = controller.spawn(
-            [
-                sys.executable,
-                "-m",
-                "ops.prober",
-                "--url",
-                str(args["url"]),
-                "--ca",
-                str(args["ca"]),
-                "--report",
-                str(report),
-                "--rate",
-                str(args["rate"]),
-                "--connections",
-                str(args["connections"]),
-                "--key-file",
-                str(args["key_file"]),
-                "--parent",
-                str(controller.playbook_pid()),
-                "--max-seconds",
-                str(MAX_SECONDS),
-            ],
-            Path(args["root"]),
-            report.with_suffix(".log"),
-        )
+        options = {k: str(args[k]) for k in ("url", "ca", "rate", "connections")}
+        options |= {
+            "report": str(report),
+            "key-file": str(args["key_file"]),
+            "parent": str(controller.playbook_pid()),
+            "max-seconds": str(MAX_SECONDS),
+        }
+        words = [word for key, value in options.items() for word in (f"--{key}", value)]
+        log = report.with_suffix(".log")
+        argv = [sys.executable, "-m", "ops.prober", *words]
+        pid = controller.spawn(argv, Path(args["root"]), log)
         end = time.monotonic() + START_TIMEOUT
         while not controller.read_report(report):
-            if time.monotonic() > end:
-                log = report.with_suffix(".log")
-                msg = f"the prober gave no report within {START_TIMEOUT:.0f} s: see {log}"
+            if time.monotonic() > end or not controller.runs(pid):
+                controller.stop(pid)
+                said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                why = said[-1] if said else f"no report within {START_TIMEOUT:.0f} s"
+                msg = f"the prober does not run: {why} (all of it: {log})"
                 raise AnsibleActionFail(msg)
             time.sleep(0.1)
-        return {**result, "changed": False, "pid": pid}
+        return pid

@@ -24,6 +24,21 @@ def interrupted(facts: standing.Facts) -> dict[str, Any] | None:
     return max(found, key=lambda o: order.index(o["state"])) if found else None
 
 
+def describe(made: dict[str, Any], state: str, outcome: str) -> str:
+    """Return in one line what was left open and what becomes of it."""
+    what = f"the {made['kind']} of {made['version']}"
+    if made["kind"] == "migrate":
+        return f"{what} was interrupted: the steps that it had finished stand"
+    if state == "paused":
+        return f"{what} waited for an answer: undone, clients noticed nothing"
+    how = {
+        "done": "after it was confirmed: finished",
+        "reverted": "after the switch: traffic is back on the old colour",
+        "abandoned": "before the switch: undone, clients noticed nothing",
+    }[outcome]
+    return f"{what} was interrupted {how}"
+
+
 def settle(operation: dict[str, Any], fence: int, now: float) -> dict[str, Any]:
     """Return what to do about an interrupted operation: traffic, what to put back, ledger entry."""
     made = operation["plan"]
@@ -33,17 +48,7 @@ def settle(operation: dict[str, Any], fence: int, now: float) -> dict[str, Any]:
     put_back = made["restore"] or {"version": "", "config_hash": ""}
     state = operation["state"]
     outcome = "done" if finish else "reverted" if state in ("switched", "reverted") else "abandoned"
-    how = {
-        "done": "after it was confirmed: finished",
-        "reverted": "after the switch: traffic is back on the old colour",
-        "abandoned": "before the switch: undone, clients noticed nothing",
-    }[outcome]
-    what = f"the {made['kind']} of {made['version']}"
-    line = f"{what} was interrupted {how}"
-    if state == "paused":
-        line = f"{what} waited for an answer: undone, clients noticed nothing"
-    if made["kind"] == "migrate":
-        line = f"{what} was interrupted: the steps that it had finished stand"
+    line = describe(made, state, outcome)
     entry = {
         "id": operation["id"] if finish else str(uuid.uuid4()),
         "at": controller.rfc3339(now),

@@ -23,7 +23,7 @@ options:
 class LookupModule(LookupBase):
     """One dictionary a folder."""
 
-    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[dict[str, str]]:
+    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[dict[str, str]]:  # noqa: ARG002 -- Ansible's signature
         """Return the files of each folder."""
         found = []
         for term in terms:
@@ -31,6 +31,7 @@ class LookupModule(LookupBase):
             if not folder.is_dir():
                 msg = f"{term} is no folder"
                 raise AnsibleLookupError(msg)
-            found.append({p.name: p.read_text(encoding="utf-8")
-                          for p in sorted(folder.glob("*.py"))})
+            found.append(
+                {p.name: p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.py"))}
+            )
         return found

@@ -73,7 +73,7 @@ def is_dead(who: dict[str, Any]) -> bool:
     return (
         bool(who.get("boot_id"))
         and (who["boot_id"], who["host"]) == (boot_id(), socket.gethostname())
-        and (not _runs(int(who["pid"])) or process_start(int(who["pid"])) != who["pid_start"])
+        and (not runs(int(who["pid"])) or process_start(int(who["pid"])) != who["pid_start"])
     )
 
 
@@ -118,12 +118,13 @@ def stop(pid: int, seconds: float = 10.0) -> None:
             return
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if not _runs(pid):
+            if not runs(pid):
                 return
             time.sleep(0.05)
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Tell whether a process runs; one that ended and was not waited for does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:

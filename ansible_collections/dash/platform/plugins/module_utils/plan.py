@@ -356,7 +356,7 @@ def ask(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
     color = edges[0] if edges else "none"
     runner = _asker(facts, color, *COLORS)
     if not runner:
-        raise Refusal(f"no app host that answers has a release. Next: ./dash deploy")
+        raise Refusal("no app host that answers has a release. Next: ./dash deploy")
     return Plan(
         kind=request.kind,
         from_color=color,

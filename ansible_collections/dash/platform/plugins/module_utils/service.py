@@ -34,8 +34,6 @@ SECRET = re.compile(
 )
 # What systemd says of every start and stop.
 NOISE = re.compile(r"(Start|Stopp)(ed|ing) |.*(Scheduled restart|Deactivated|Consumed|with result)")
-# A proxy of the host's environment has no business between us and our own port.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class NotReady(Fault):
@@ -103,8 +101,10 @@ def _checks(body: bytes) -> dict[str, str]:
 
 def ask(address: str) -> Answer:
     """Ask the service whether it is ready."""
+    # A proxy of the host's environment has no business between us and our own port.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with _OPENER.open(f"http://{address}:{PORT}/readyz", timeout=ASK_TIMEOUT) as answer:
+        with opener.open(f"http://{address}:{PORT}/readyz", timeout=ASK_TIMEOUT) as answer:
             version = answer.headers.get("X-Dash-Version", "")
             return Answer("", _checks(answer.read()), version)
     except urllib.error.HTTPError as error:

@@ -14,7 +14,7 @@ options: {}
 """
 
 
-class Connection(Local):  # type: ignore[misc]
+class Connection(Local):  # type: ignore[misc]  # Ansible has no types
     transport = "folder"
     has_pipelining = True
 

@@ -1,0 +1,157 @@
+"""The lab as Pulumi sees it: resources have parents, names are stable, outputs are the seam."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pytest
+from pulumi.runtime import Mocks, set_mocks
+from pulumi.runtime import test as as_program
+
+from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from infra.components.lab import Lab, LabArgs, describe, placed
+from infra.keys import Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STACK = Stack(Path("/checkout"))
+
+
+class Recorder(Mocks):
+    """Answers for the engine, and keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Any] = {}
+
+    def new_resource(
+        self, args: pulumi.runtime.MockResourceArgs
+    ) -> tuple[str | None, dict[Any, Any]]:
+        self.seen[args.name] = args
+        return f"{args.name}-id", dict(args.inputs)
+
+    def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        return {}, None
+
+
+@pytest.fixture(name="loop", scope="module")
+def _loop() -> Iterator[None]:
+    """One loop for all programs here: Pulumi's root resource stays with the first that it met."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(name="engine")
+def _engine(loop: None) -> Recorder:  # noqa: ARG001 -- it only has to be there
+    recorder = Recorder()
+    set_mocks(recorder, project="dash", stack="lab", preview=False)
+    return recorder
+
+
+def args(**more: int) -> LabArgs:
+    counts = {"edge_hosts": 1, "app_hosts": 1, "db_hosts": 1, **more}
+    keys = Keys(public="ssh-ed25519 A", host="ssh-ed25519 B", host_file=Path("/k"))
+    return LabArgs(stack=STACK, image="localhost/dash-host:abc", keys=keys, **counts)
+
+
+def run(engine: Recorder, lab: LabArgs) -> dict[str, Any]:
+    """Run the component to its end and return what the engine was asked for, by name."""
+    as_program(lambda: Lab("lab", lab))()  # type: ignore[no-untyped-call] # Pulumi's own
+    return engine.seen
+
+
+def test_a_lab_is_an_image_a_network_and_four_hosts(engine: Recorder) -> None:
+    seen = run(engine, args())
+
+    assert sorted(seen) == [
+        "app-blue-1",
+        "app-green-1",
+        "db-1",
+        "edge-1",
+        "image",
+        "lab",
+        "network",
+    ]
+
+
+def test_more_hosts_leave_the_names_of_the_others(engine: Recorder) -> None:
+    """A renamed resource is another one: its host would be made anew."""
+    seen = run(engine, args(app_hosts=2))
+
+    assert {"app-blue-1", "app-blue-2", "app-green-1", "app-green-2"} < set(seen)
+
+
+def test_every_resource_has_a_parent(engine: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    parents: dict[str, object] = {}
+    register = pulumi.Resource.__init__
+
+    def spy(self: pulumi.Resource, t: str, name: str, *rest: Any, **more: Any) -> None:
+        opts = more.get("opts") or next(
+            (x for x in rest if isinstance(x, pulumi.ResourceOptions)), None
+        )
+        parents[name] = opts.parent if opts else None
+        register(self, t, name, *rest, **more)
+
+    monkeypatch.setattr(pulumi.Resource, "__init__", spy)
+    run(engine, args())
+    component = parents.pop("lab")
+
+    assert component is None
+    assert len(parents) == 6
+    assert all(isinstance(parent, Lab) for parent in parents.values())
+
+
+def test_hosts_get_what_podman_needs(engine: Recorder) -> None:
+    inputs = run(engine, args())["edge-1"].inputs
+
+    assert {
+        "container": "dash-lab-edge-1",
+        "address": "10.89.50.11",
+        "mac": "02:d5:59:00:00:0b",
+        "ports": ["127.0.0.1:8080:80", "127.0.0.1:8443:443", "127.0.0.1:8444:8444"],
+        "image": "image-id",
+        "network": "network-id",
+        "checkout": STACK.checkout,
+        "stack": "lab",
+        "state": "running",
+    }.items() <= inputs.items()
+
+
+def test_only_the_first_edge_publishes_ports() -> None:
+    found = {h["name"]: placed(STACK, h)["ports"] for h in describe(args(edge_hosts=2))}
+
+    assert [name for name, ports in found.items() if ports] == ["edge-1"]
+
+
+def test_nothing_is_published_beyond_loopback() -> None:
+    for host in describe(args(edge_hosts=2, app_hosts=2)):
+        assert all(p.startswith("127.0.0.1:") for p in placed(STACK, host)["ports"])
+
+
+def test_the_hosts_output_is_plain_json_with_the_promised_keys() -> None:
+    found = json.loads(json.dumps(describe(args(app_hosts=2))))
+
+    assert all(set(h) == {"name", "role", "color", "address", "container"} for h in found)
+    assert [(h["name"], h["role"], h["color"]) for h in found] == [
+        ("edge-1", "edge", ""),
+        ("app-blue-1", "app", "blue"),
+        ("app-blue-2", "app", "blue"),
+        ("app-green-1", "app", "green"),
+        ("app-green-2", "app", "green"),
+        ("db-1", "db", ""),
+    ]
+
+
+def test_the_host_key_never_enters_the_state(engine: Recorder) -> None:
+    """Only where the file lies: the stacks keep no secret in Pulumi."""
+    inputs = run(engine, args())["db-1"].inputs
+
+    assert inputs["host_key_file"] == "/k"
+    assert "PRIVATE" not in json.dumps({k: v for k, v in inputs.items() if k != "__provider"})

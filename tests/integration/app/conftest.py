@@ -1,0 +1,56 @@
+"""The service on a database of its own, with short times where a test would wait for long ones."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tests.integration.link import Link
+from tests.integration.postgres import Database, Server
+from tests.integration.service import App
+
+QUICK: dict[str, object] = {
+    "color": "blue",
+    "drain_notice_seconds": 0.2,
+    "health_seconds": 0.2,
+    "database_timeout": 2,
+    "key_used_seconds": 0.3,
+}
+
+
+@pytest.fixture(name="bare")
+def _bare(empty: Database, tmp_path: Path) -> App:
+    """Return the service's commands on a database without a table."""
+    return App(empty, tmp_path, dict(QUICK))
+
+
+@pytest.fixture(name="app")
+def _app(bare: App) -> App:
+    """Return the service's commands on a database with its schema."""
+    done = bare.migrate("--json")
+    assert done.code == 0, done.err
+    return bare
+
+
+@pytest.fixture(name="link")
+def _link(app: App) -> Iterator[Link]:
+    """Return a wire to the database; the service that is started afterwards goes through it."""
+    with Link(app.database.address) as link:
+        app.settings |= {"database_host": "127.0.0.1", "database_port": link.port}
+        yield link
+
+
+@pytest.fixture(name="connection")
+async def _connection(app: App, server: Server) -> AsyncIterator[psycopg.AsyncConnection]:
+    """Return a connection as dash_app, in a transaction that is rolled back."""
+    conninfo = make_conninfo(
+        server.url, dbname=app.database.name, user="dash_app", password=server.password
+    )
+    connection = await psycopg.AsyncConnection.connect(conninfo)
+    yield connection
+    await connection.rollback()
+    await connection.close()
