@@ -1,0 +1,167 @@
+"""The one file that ties roles to one another, with a stack of two hosts a colour."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.roles.rendering import ROLES, ROOT, WIRING, evaluate, values, variables
+
+ADDRESSES = {
+    "edge-1": "10.9.0.11",
+    "app-blue-1": "10.9.0.21",
+    "app-blue-2": "10.9.0.22",
+    "app-green-1": "10.9.0.31",
+    "app-green-2": "10.9.0.32",
+    "db-1": "10.9.0.41",
+}
+GROUPS = {
+    "edge": ["edge-1"],
+    "app": ["app-blue-1", "app-blue-2", "app-green-1", "app-green-2"],
+    "app_blue": ["app-blue-1", "app-blue-2"],
+    "app_green": ["app-green-1", "app-green-2"],
+    "db": ["db-1"],
+    "monitor": [],
+}
+ROLE_OF = {"app": "app_host", "db": "postgres", "edge": "edge"}
+
+
+def play(host: str, state: Path, **given: Any) -> dict[str, Any]:
+    """Return the variables that a host of the stack has in a play."""
+    kind = host.split("-", maxsplit=1)[0]
+    stack = {
+        "inventory_hostname": host,
+        "groups": GROUPS,
+        "hostvars": {n: {"inventory_hostname": n, "dash_address": a} for n, a in ADDRESSES.items()},
+        "dash_role": kind,
+        "dash_color": host.split("-")[1] if kind == "app" else "",
+        "dash_address": ADDRESSES[host],
+        "dash_stack": "lab",
+        "dash_network": "10.9.0.0/24",
+        "dash_provider": "podman",
+        "dash_state_dir": str(state),
+    }
+    return variables(ROLE_OF[kind], **{**values(WIRING), **stack, **given})
+
+
+def opened(host: str, state: Path, **given: Any) -> dict[int, list[str] | None]:
+    """Return who may reach which port of a host; None is everybody."""
+    found = evaluate("{{ base_firewall_open }}", play(host, state, **given))
+    return {rule["port"]: rule.get("from") for rule in found}
+
+
+def test_the_edge_is_open_to_the_world_but_for_preview_and_metrics(tmp_path: Path) -> None:
+    assert opened("edge-1", tmp_path) == {80: None, 443: None, 8444: ["10.9.0.0/24"], 8405: []}
+
+
+def test_only_edges_reach_the_service(tmp_path: Path) -> None:
+    assert opened("app-blue-1", tmp_path) == {8000: ["10.9.0.11"], 8001: []}
+
+
+def test_only_app_hosts_reach_the_database(tmp_path: Path) -> None:
+    assert opened("db-1", tmp_path) == {5432: [ADDRESSES[h] for h in GROUPS["app"]]}
+
+
+def test_a_monitor_reads_metrics(tmp_path: Path) -> None:
+    given = {
+        "groups": {**GROUPS, "monitor": ["monitor-1"]},
+        "hostvars": {
+            "monitor-1": {"dash_address": "10.9.0.51"},
+            "edge-1": {"dash_address": "10.9.0.11"},
+        },
+    }
+
+    assert opened("app-blue-1", tmp_path, **given)[8001] == ["10.9.0.51"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "network", "expected"),
+    [("podman", "10.9.0.0/24", "10.9.0.1"), ("aws", "10.20.0.0/16", "10.20.0.0/16")],
+)
+def test_ssh_comes_from_operators(
+    tmp_path: Path, provider: str, network: str, expected: str
+) -> None:
+    known = play("db-1", tmp_path, dash_provider=provider, dash_network=network)
+
+    assert evaluate("{{ base_ssh_from }}", known) == [expected]
+
+
+def test_the_edge_knows_the_servers_of_each_colour(tmp_path: Path) -> None:
+    assert evaluate("{{ edge_app_servers }}", play("edge-1", tmp_path)) == {
+        color: [{"name": n, "address": ADDRESSES[n]} for n in GROUPS[f"app_{color}"]]
+        for color in ("blue", "green")
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("https://127.0.0.1:8443", 8443), ("https://dash.example.com", 443)]
+)
+def test_redirects_go_to_the_public_port(tmp_path: Path, url: str, port: int) -> None:
+    known = play("edge-1", tmp_path, dash_public_url=url)
+
+    assert evaluate("{{ edge_public_port | int }}", known) == port
+
+
+def test_both_ends_of_the_database_have_one_password_kept_for_the_operator_alone(
+    tmp_path: Path,
+) -> None:
+    """In a process of its own: lookups by their full name need Ansible's import hook."""
+    program = """
+import sys
+from pathlib import Path
+from ansible.plugins.loader import init_plugin_loader
+init_plugin_loader([])
+from tests.roles.rendering import evaluate
+from tests.roles.test_wiring import play
+state = Path(sys.argv[1])
+print(evaluate("{{ postgres_app_password }}", play("db-1", state)))
+print(evaluate("{{ app_host_db_app_password }}", play("app-blue-1", state)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    server, client = done.stdout.split()
+    kept = tmp_path / "secrets" / "db_app_password"
+
+    assert server == client
+    assert len(server) == 40
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_two_hosts_a_colour_stay_within_the_budget_of_connections(tmp_path: Path) -> None:
+    known = play("db-1", tmp_path)
+
+    assert evaluate("{{ __postgres_needed | int }}", known) == 4 * 8 + 10
+    assert evaluate("{{ __postgres_needed | int < postgres_max_connections }}", known) is True
+
+
+def test_the_pool_of_the_service_fits_what_the_budget_says() -> None:
+    from app.settings import Settings  # noqa: PLC0415 -- asked for one figure only
+
+    listener = 1
+    pool = Settings.model_fields["pool_max"].default
+
+    assert pool + listener <= values(ROLES / "postgres/defaults/main.yml")["postgres_pool_size"]
+
+
+def test_wiring_names_only_variables_that_a_role_has() -> None:
+    known = {
+        name
+        for path in ROLES.glob("*/defaults/main.yml")
+        for name in yaml.safe_load(path.read_text(encoding="utf-8"))
+    }
+    files = [WIRING, *ROOT.glob("inventories/*/group_vars/*.yml")]
+    named = {n for f in files for n in yaml.safe_load(f.read_text(encoding="utf-8"))}
+
+    assert {n for n in named - known if not n.startswith("wiring_")} == {"ansible_managed"}
