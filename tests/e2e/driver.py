@@ -187,20 +187,7 @@ class Lab:
         if edit is not None:
             edit(source)
         if tagged:
-            version = re.search(r'__version__ = "(.+)"', (source / "app/__init__.py").read_text())
-            assert version is not None
-            for words in (
-                ["init", "-q"],
-                ["add", "-A"],
-                ["commit", "-q", "-m", "Release"],
-                ["tag", f"v{version[1]}"],
-            ):
-                subprocess.run(
-                    ["git", "-c", "user.name=e2e", "-c", "user.email=e2e@localhost", *words],
-                    cwd=source,
-                    check=True,
-                    timeout=60,
-                )
+            _tag(source)
         done = subprocess.run(
             [
                 self.python,
@@ -227,6 +214,24 @@ class Lab:
     def python(self) -> str:
         """The operator's interpreter."""
         return str(self.root / ".dash/venv/bin/python")
+
+
+def _tag(source: Path) -> None:
+    """Make a folder a repository that stands at its release tag."""
+    version = re.search(r'__version__ = "(.+)"', (source / "app/__init__.py").read_text())
+    assert version is not None
+    for words in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["commit", "-q", "-m", "Release"],
+        ["tag", f"v{version[1]}"],
+    ):
+        subprocess.run(
+            ["git", "-c", "user.name=e2e", "-c", "user.email=e2e@localhost", *words],
+            cwd=source,
+            check=True,
+            timeout=60,
+        )
 
 
 def wait_for(what: Callable[[], bool], seconds: float, every: float = 0.5) -> bool:

@@ -75,7 +75,7 @@ def test_pulumi_leaves_the_checkout_clean(lab: Stack) -> None:
 
 def test_drift_is_seen_by_preview_and_mended_with_the_data_kept(lab: Stack) -> None:
     for host in HOSTS:
-        runtime.podman("exec", f"{lab.prefix}-{host}", "touch", "/root/mark")
+        runtime.podman("exec", f"{lab.prefix}-{host}", "touch", "/var/tmp/mark")
     podman(lab, "rm", "app-green-1", "--force", "--time", "0")
     podman(lab, "stop", "db-1", "--time", "0")
     podman(lab, "pause", "app-blue-1")
@@ -88,25 +88,25 @@ def test_drift_is_seen_by_preview_and_mended_with_the_data_kept(lab: Stack) -> N
     assert "8 unchanged" in pulumi.preview(lab)
     for host in HOSTS:
         marked = runtime.podman(
-            "exec", f"{lab.prefix}-{host}", "sh", "-c", "ls /root/mark; true"
+            "exec", f"{lab.prefix}-{host}", "sh", "-c", "ls /var/tmp/mark; true"
         ).split()
-        assert marked == ([] if host == "app-green-1" else ["/root/mark"])
+        assert marked == ([] if host == "app-green-1" else ["/var/tmp/mark"])
     for kind in ("edge", "app-blue", "app-green", "db"):
         assert labs.ssh(lab, lab.address(kind, 1), "true").returncode == 0
 
 
 def test_lost_keys_are_made_anew_and_cost_no_data(lab: Stack) -> None:
-    runtime.podman("exec", f"{lab.prefix}-db-1", "touch", "/root/kept")
+    runtime.podman("exec", f"{lab.prefix}-db-1", "touch", "/var/tmp/kept")
     for file in (lab.directory / "ssh").iterdir():
         file.unlink()
 
     assert pulumi.up(lab) == "4 updated"
-    assert labs.ssh(lab, lab.address("db", 1), "sudo ls /root/kept").returncode == 0
+    assert labs.ssh(lab, lab.address("db", 1), "sudo ls /var/tmp/kept").returncode == 0
 
 
 def test_a_lost_state_takes_the_hosts_as_they_are(lab: Stack) -> None:
-    runtime.podman("exec", f"{lab.prefix}-db-1", "touch", "/root/still")
+    runtime.podman("exec", f"{lab.prefix}-db-1", "touch", "/var/tmp/still")
     (lab.directory / "pulumi").rename(lab.directory / "lost")
 
     assert "created" in pulumi.up(lab)
-    assert labs.ssh(lab, lab.address("db", 1), "sudo ls /root/still").returncode == 0
+    assert labs.ssh(lab, lab.address("db", 1), "sudo ls /var/tmp/still").returncode == 0
