@@ -21,9 +21,9 @@ def _checkout(tmp_path: Path) -> Path:
     """Return a checkout with two roles, one of them with a second scenario, and slow tests."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     files = {
-        "roles/edge/molecule/default/molecule.yml": "",
-        "roles/edge/molecule/alternative/molecule.yml": "",
-        "roles/base/molecule/default/molecule.yml": "",
+        "roles/pki/molecule/default/molecule.yml": "",
+        "roles/pki/molecule/alternative/molecule.yml": "",
+        "roles/app_host/molecule/default/molecule.yml": "",
         "tests/e2e/test_fast.py": "def test_a(): pass",
         "tests/e2e/test_long.py": "@pytest.mark.slow\ndef test_a(): pass",
         "tests/unit/test_u.py": "",
@@ -42,10 +42,10 @@ def _checkout(tmp_path: Path) -> Path:
 
 def test_a_role_is_tested_by_one_scenario_and_by_all_of_them_with_all(checkout: Path) -> None:
     sample = catalogue.parts("roles", checkout, every=False)
-    assert [p.name for p in sample] == ["roles-base", "roles-edge"]
-    assert [p.cwd for p in sample] == ["roles/base", "roles/edge"]
+    assert [p.name for p in sample] == ["roles-app_host", "roles-pki"]
+    assert [p.cwd for p in sample] == ["roles/app_host", "roles/pki"]
     every = [p.name for p in catalogue.parts("roles", checkout, every=True)]
-    assert sorted(every) == ["roles-base", "roles-edge", "roles-edge-alternative"]
+    assert sorted(every) == ["roles-app_host", "roles-pki", "roles-pki-alternative"]
 
 
 def test_long_matrices_are_parts_of_their_own_and_only_with_all(checkout: Path) -> None:
