@@ -119,7 +119,7 @@ class Lab:
 
     def container(self, host: str) -> str:
         """Return the container of a host."""
-        return next(h["container"] for h in self.outputs()["hosts"] if h["name"] == host)
+        return str(next(h["container"] for h in self.outputs()["hosts"] if h["name"] == host))
 
     def on(self, host: str, *words: str, check: bool = True) -> str:
         """Run a command as root inside a host."""

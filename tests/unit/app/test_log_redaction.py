@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app import log
 from app.log import MASK, redact
 
-SECRET = "hunter2-correct-horse"
+SECRET = "hunter2-correct-horse"  # pragma: allowlist secret
 
 
 Lines = Callable[[], list[dict[str, Any]]]

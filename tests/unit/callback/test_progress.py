@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.dash.platform.plugins.callback import progress
 
 ROOT = Path(__file__).resolve().parents[3]
-SECRET = "hunter2"
+SECRET = "hunter2"  # pragma: allowlist secret
 PLAYBOOK = """
 - name: Release
   hosts: a:b

@@ -15,7 +15,7 @@ from tests.unit.platform.fake_programs import Programs
 from tests.unit.platform.fake_service import FakeService
 
 HERE = "127.0.0.1"
-SECRET = "dash_k3yid_" + "s" * 43
+SECRET = "dash_k3yid_" + "s" * 43  # pragma: allowlist secret
 
 
 @pytest.fixture(name="running")
@@ -198,10 +198,16 @@ def test_a_unit_that_does_not_stop_is_said_so(programs: Programs) -> None:
         ('{"other": 1}', '{"other": 1}'),
         ("[1, 2]", "[1, 2]"),
         (f"key {SECRET} given", "key dash_k3yid_*** given"),
-        ("postgresql://dash_app:hunter2@db-1/dash", "postgresql://dash_app:***@db-1/dash"),
+        (
+            "postgresql://dash_app:hunter2@db-1/dash",
+            "postgresql://dash_app:***@db-1/dash",
+        ),  # pragma: allowlist secret
         ("redis://:hunter2@x", "redis://:***@x"),
         ("password=hunter2 host=db-1", "password=*** host=db-1"),
-        ("{'password': 'hunter2', 'a': 1}", "{'password': ***, 'a': 1}"),
+        (
+            "{'password': 'hunter2', 'a': 1}",
+            "{'password': ***, 'a': 1}",
+        ),  # pragma: allowlist secret
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("apiKey=abc, token: def", "apiKey=***, token: ***"),
         ("two\tcolumns   wide", "two columns wide"),

@@ -102,7 +102,7 @@ def test_command_line_runs_to_the_end_and_says_so(
         (["--url", "ftp://x"], "--url ftp://x: give scheme"),
         (["--url", "http://127.0.0.1:99999"], "give scheme"),
         (["--url", "https://x/path"], "give scheme"),
-        (["--url", "https://user:secret@x"], "use --key-file"),
+        (["--url", "https://user:secret@x"], "use --key-file"),  # pragma: allowlist secret
         (["--url", "http://example.org"], "use https"),
         (["--url", "https://127.0.0.1"], "--ca is missing"),
         (["--url", "https://127.0.0.1", "--ca", "/nowhere"], "--ca /nowhere"),
