@@ -89,6 +89,7 @@ VARIANTS: dict[str, Edit] = {
     "second": _note("second"),
     "third": _note("third"),
     "expand": _migration("9001_e2e_notes", _EXPAND),
+    "edited": _migration("9001_e2e_notes", _EXPAND.replace("integer", "bigint")),
     "half": _migration("9002_e2e_half", _HALF),
     "contract": _migration("9003_e2e_contract", _CONTRACT),
     "irreversible": _migration("9004_e2e_irreversible", _IRREVERSIBLE),

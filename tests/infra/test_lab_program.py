@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +46,13 @@ def _loop() -> Iterator[None]:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield
-    loop.close()
-    asyncio.set_event_loop(None)
+    with warnings.catch_warnings():
+        # Pulumi's mocked monitor opens a loop in every worker thread and closes none of them
+        warnings.simplefilter("ignore", ResourceWarning)
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+        asyncio.set_event_loop(None)
+        gc.collect()
 
 
 @pytest.fixture(name="engine")

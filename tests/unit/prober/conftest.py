@@ -161,6 +161,11 @@ def certify(
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(usage, critical=True)
+        # Python 3.13 checks with VERIFY_X509_STRICT, which wants both key identifiers (RFC 5280)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False
+        )
         .sign(issuer, hashes.SHA256())
         .public_bytes(serialization.Encoding.PEM)
     )
