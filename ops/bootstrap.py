@@ -108,7 +108,8 @@ class Run:
         names = self.session.names
         base = f"https://127.0.0.1:{names.port('https')}"
         with self.steps.step("smoke", f"GET {base}/healthz and /readyz") as step:
-            answers = smoke.check(base, self.session.state_dir / "ca.pem")
+            there = self.session.state_dir
+            answers = smoke.check(base, there / "ca.pem", there / "secrets/deploy_token")
             seen = answers["/readyz"]
             step.note = f"{base} answers: {seen.version or 'a release'} on {seen.color or 'it'}"
 

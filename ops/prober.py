@@ -43,7 +43,7 @@ def parse(argv: list[str] | None = None) -> Plan:
         url=_url(args.url),
         tls=_tls(args.url, args.ca),
         server_name=args.server_name,
-        headers=dict(_header(text) for text in args.header),
+        headers=_token(args.token_file),
         key_file=args.key_file,
         timeout=args.timeout,
     )
@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
     parser.add_argument("--connections", type=int, default=20, help="connections that are kept")
     parser.add_argument("--key-file", type=Path, help="API key for POST; may appear later")
-    parser.add_argument("--header", action="append", default=[], metavar="K:V", help="sent along")
+    parser.add_argument(
+        "--token-file", type=Path, help="deploy token: the edge then says who serves"
+    )
     parser.add_argument("--parent", type=int, help="process id to end with")
     parser.add_argument("--max-seconds", type=float, help="end after so many seconds")
     parser.add_argument("--requests", type=int, help="end after so many; every bad answer counts")
@@ -105,11 +107,16 @@ def _tls(url: str, ca: Path | None) -> ssl.SSLContext | None:
         raise InputError(f"--ca {ca}: no certificates can be read: {error}") from None
 
 
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = (part.strip() for part in text.partition(":"))
-    if not colon or not name.replace("-", "").isalnum() or not value.isprintable():
-        raise InputError(f"--header {name}: write it as Name: value")
-    return name, value
+def _token(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--token-file {path}: {error}") from None
+    if not token.isalnum() or not token.isascii():
+        raise InputError(f"--token-file {path}: a token is letters and digits")
+    return {"X-Dash-Deploy-Token": token}
 
 
 def _baseline(path: Path | None) -> dict[str, str]:

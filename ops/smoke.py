@@ -30,12 +30,13 @@ class Answer:
     body: Any
 
 
-def check(base: str, ca: Path, patience: float = PATIENCE) -> dict[str, Answer]:
+def check(base: str, ca: Path, token: Path, patience: float = PATIENCE) -> dict[str, Answer]:
     """Return the answers of the health paths, each 200.
 
     Args:
         base: the public address, such as https://127.0.0.1:8443.
         ca: the certificate that signs the edge's.
+        token: holds the deploy token, for which the edge says version and colour.
         patience: seconds to go on trying.
 
     Raises:
@@ -44,15 +45,17 @@ def check(base: str, ca: Path, patience: float = PATIENCE) -> dict[str, Answer]:
     if not ca.is_file():
         raise UserError(f"{ca} is missing, the edge cannot be trusted: type ./dash configure")
     context = ssl.create_default_context(cafile=str(ca))
+    headers = {"X-Dash-Deploy-Token": token.read_text("utf-8").strip()} if token.is_file() else {}
     until = time.monotonic() + patience
-    return {path: _wait(f"{base}{path}", context, until) for path in PATHS}
+    asked = {path: urllib.request.Request(f"{base}{path}", headers=headers) for path in PATHS}  # noqa: S310 -- https alone
+    return {path: _wait(request, context, until) for path, request in asked.items()}
 
 
-def _wait(url: str, context: ssl.SSLContext, until: float) -> Answer:
+def _wait(request: urllib.request.Request, context: ssl.SSLContext, until: float) -> Answer:
     while True:
         said: object
         try:
-            answer = get(url, context)
+            answer = get(request, context)
         except OSError as error:
             said = getattr(error, "reason", error)
         else:
@@ -60,11 +63,11 @@ def _wait(url: str, context: ssl.SSLContext, until: float) -> Answer:
                 return answer
             said = f"{answer.status}, {json.dumps(answer.body)[:200]}"
         if time.monotonic() >= until:
-            raise UserError(f"GET {url}: {said}; type ./dash doctor")
+            raise UserError(f"GET {request.full_url}: {said}; type ./dash doctor")
         time.sleep(0.3)
 
 
-def get(url: str, context: ssl.SSLContext) -> Answer:
+def get(request: urllib.request.Request, context: ssl.SSLContext) -> Answer:
     """Return the answer to one GET, whatever its status.
 
     Raises:
@@ -74,7 +77,7 @@ def get(url: str, context: ssl.SSLContext) -> Answer:
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
     )
     try:
-        with opener.open(url, timeout=ONE_REQUEST) as response:
+        with opener.open(request, timeout=ONE_REQUEST) as response:
             return _answer(response.status, response.headers, response.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -111,8 +111,8 @@ def test_command_line_runs_to_the_end_and_says_so(
         (["--connections", "-1"], "--connections -1"),
         (["--timeout", "0"], "--timeout"),
         (["--report", "/nowhere/r.json"], "there is no directory /nowhere"),
-        (["--header", "no colon"], "write it as Name: value"),
-        (["--header", "X-A: a\nX-B: b"], "write it as Name: value"),
+        (["--token-file", "/nowhere"], "--token-file /nowhere"),
+        (["--token-file", __file__], "a token is letters and digits"),
         (["--baseline", "/nowhere"], "no report of the prober"),
         (["--baseline", __file__], "no report of the prober"),
     ],
@@ -131,12 +131,15 @@ def test_mistakes_are_one_line(
 def test_values_reach_the_plan(tmp_path: Path) -> None:
     base = tmp_path / "base.json"
     base.write_text(json.dumps({"not_judged": {"POST /v1/echo": "401"}}))
+    token = tmp_path / "token"
+    token.write_text("t0ken\n")
     plan = prober.parse([
-        "--url", "http://[::1]:80/", "--report", str(tmp_path / "r"), "--header", "X-A:  b",
+        "--url", "http://[::1]:80/", "--report", str(tmp_path / "r"),
+        "--token-file", str(token),
         "--rate", "7", "--baseline", str(base), "--key-file", "k", "--server-name", "edge",
     ])  # fmt: skip
     assert plan.target.url == "http://[::1]:80"
-    assert plan.target.headers == {"X-A": "b"}
+    assert plan.target.headers == {"X-Dash-Deploy-Token": "t0ken"}
     assert plan.excused == {"POST /v1/echo": "401"}
     assert (plan.rate, plan.target.key_file, plan.target.server_name) == (7, Path("k"), "edge")
 

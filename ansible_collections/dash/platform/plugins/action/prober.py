@@ -17,7 +17,10 @@ MAX_SECONDS = 3600  # bounded, whatever becomes of the playbook
 
 
 class ActionModule(ActionBase):
-    """Arguments: state (started or stopped), url, ca, report, key_file, rate, connections, root."""
+    """Arguments: state, url, ca, report, key_file, token_file, rate, connections, root, pid.
+
+    state: started or stopped, which takes report and pid alone.
+    """
 
     TRANSFERS_FILES = False
 
@@ -40,6 +43,7 @@ class ActionModule(ActionBase):
         options |= {
             "report": str(report),
             "key-file": str(args["key_file"]),
+            "token-file": str(args["token_file"]),
             "parent": str(controller.playbook_pid()),
             "max-seconds": str(MAX_SECONDS),
         }
