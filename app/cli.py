@@ -11,11 +11,11 @@ import psycopg
 import uvloop
 
 from app import log, migrate, schema
-from app.accounts import AccountError, Accounts
+from app.access.accounts import AccountError, Accounts
+from app.access.users import ROLES
 from app.db import Direct, reason, unreachable
 from app.errors import ApiError, CannotServe
 from app.settings import Settings, SettingsError, load
-from app.users import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,11 +9,11 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from app import log
+from app.access.users import CHANNEL
 from app.db import reason
-from app.users import CHANNEL
 
 if TYPE_CHECKING:
-    from app.auth import Authenticator
+    from app.access.auth import Authenticator
     from app.settings import Settings
 
 RECONNECT_SECONDS = 1.0

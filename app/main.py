@@ -13,7 +13,7 @@ import uvloop
 from aiohttp import web
 
 from app import log, middleware, routes
-from app.auth import Authenticator
+from app.access.auth import Authenticator
 from app.db import Database
 from app.errors import CannotServe
 from app.health import Health

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from app.auth import Authenticator
+from app.access.auth import Authenticator
 from app.db import Database
 from app.errors import ApiError
 from app.health import OK, Health

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 
-from app.accounts import Accounts
+from app.access.accounts import Accounts
 from app.db import Direct
 from app.settings import Settings
 from tests.integration.postgres import Database

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from app.keys import ApiKey, ApiKeyRepository
-from app.users import User, UserRepository
+from app.access.keys import ApiKey, ApiKeyRepository
+from app.access.users import User, UserRepository
 
 SOON = datetime.now(UTC) + timedelta(days=1)
 

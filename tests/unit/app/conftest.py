@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from app import hashing
+from app.access import hashing
+from app.access.keys import ApiKey
 from app.errors import Unavailable
-from app.keys import ApiKey
 from app.settings import Settings
 
 PEPPER = "0123456789abcdef"

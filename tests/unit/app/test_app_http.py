@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from app import middleware, routes
-from app.auth import Authenticator
+from app.access.auth import Authenticator
 from app.health import Health
 from app.main import create_app, private_app
 from app.metrics import Metrics

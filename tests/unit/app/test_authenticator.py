@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app import auth, hashing
-from app.auth import Authenticator
+from app.access import auth, hashing
+from app.access.auth import Authenticator
 from app.errors import ApiError, Unauthorized, Unavailable
 from app.metrics import Metrics
 from app.settings import Settings

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import hashing
-from app.hashing import Verdict
+from app.access import hashing
+from app.access.hashing import Verdict
 
 OTHER = "another pepper of 16"
 PEPPER = "0123456789abcdef"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app import keycache
-from app.keycache import KeyCache
+from app.access import keycache
+from app.access.keycache import KeyCache
 from app.settings import Settings
 from tests.unit.app.conftest import FakeDatabase
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.keys import ApiKey
+    from app.access.keys import ApiKey
     from app.settings import Settings
 
 MOST = 10_000  # keys

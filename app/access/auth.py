@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app import hashing, log
+from app import log
+from app.access import hashing
+from app.access.hashing import Verdict
+from app.access.keycache import KeyCache
+from app.access.keys import ApiKey, ApiKeyRepository
 from app.errors import ApiError, Unauthorized, Unavailable
-from app.hashing import Verdict
-from app.keycache import KeyCache
-from app.keys import ApiKey, ApiKeyRepository
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from app import hashing
-from app.keys import ApiKey, ApiKeyRepository
-from app.users import User, UserRepository
+from app.access import hashing
+from app.access.keys import ApiKey, ApiKeyRepository
+from app.access.users import User, UserRepository
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

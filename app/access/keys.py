@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
-from app.users import CHANNEL
+from app.access.users import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
