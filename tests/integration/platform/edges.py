@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.dash.platform.plugins.module_utils import switch
-from tests.unit.platform.fake_haproxy import FakeHaproxy
+from tests.integration.platform.fake_haproxy import FakeHaproxy
 
 ID = "0d5c1e6e-8f0a-4d5a-9d0b-3a3f1f1c9a10"
 

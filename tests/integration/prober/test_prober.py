@@ -17,7 +17,7 @@ from ops import prober
 from ops.probing.run import write
 
 if TYPE_CHECKING:
-    from tests.unit.prober.conftest import Serve
+    from tests.integration.prober.conftest import Serve
 
 ROOT = Path(__file__).resolve().parents[3]
 

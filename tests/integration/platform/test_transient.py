@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils import paths, transient
 from ansible_collections.dash.platform.plugins.module_utils.errors import Fault
-from tests.unit.platform.fake_programs import Programs
+from tests.integration.platform.fake_programs import Programs
 
 SHOW = r"""for word in "$@"; do case "$word" in
   --property=EnvironmentFile=*) f="${word#*=*=}"; [ -f "$f" ] && cat "$f" >> LOG;;

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.prober.conftest import make_authority
+from tests.integration.prober.conftest import make_authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.prober.conftest import Serve, Service
+    from tests.integration.prober.conftest import Serve, Service
 
 CLIENT = Path(__file__).resolve().parents[2] / "e2e" / "independent_client.py"
 

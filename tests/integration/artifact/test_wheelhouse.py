@@ -9,7 +9,7 @@ import pytest
 
 from ops import wheelhouse
 from ops.version import BuildError
-from tests.unit.artifact.conftest import make_wheel, pin
+from tests.integration.artifact.conftest import make_wheel, pin
 
 if TYPE_CHECKING:
     from pathlib import Path

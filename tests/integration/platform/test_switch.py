@@ -14,9 +14,9 @@ from ansible_collections.dash.platform.plugins.module_utils import (
     switch,
     timer,
 )
-from tests.unit.platform.edges import ID, move, serves, state
-from tests.unit.platform.fake_haproxy import FakeHaproxy
-from tests.unit.platform.fake_programs import Programs
+from tests.integration.platform.edges import ID, move, serves, state
+from tests.integration.platform.fake_haproxy import FakeHaproxy
+from tests.integration.platform.fake_programs import Programs
 
 
 def test_a_switch_moves_file_and_haproxy_and_says_from_where(

@@ -10,7 +10,7 @@ import pytest
 
 from ops import version
 from ops.version import BuildError
-from tests.unit.artifact.conftest import git
+from tests.integration.artifact.conftest import git
 
 Checkout = Callable[..., Path]
 

@@ -20,12 +20,12 @@ from ansible_collections.dash.platform.plugins.module_utils import (
     service,
 )
 from ansible_collections.dash.platform.plugins.module_utils.lease import LeaseFile
-from tests.unit.platform.edges import ID
-from tests.unit.platform.fake_haproxy import FakeHaproxy
-from tests.unit.platform.fake_programs import Programs
-from tests.unit.platform.fake_psycopg import FakeDatabase, fake_psycopg
-from tests.unit.platform.fake_service import FakeService
-from tests.unit.platform.test_ledger import entry
+from tests.integration.platform.edges import ID
+from tests.integration.platform.fake_haproxy import FakeHaproxy
+from tests.integration.platform.fake_programs import Programs
+from tests.integration.platform.fake_psycopg import FakeDatabase, fake_psycopg
+from tests.integration.platform.fake_service import FakeService
+from tests.integration.platform.test_ledger import entry
 
 
 @pytest.fixture(name="certificate", scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils import haproxy, paths
-from tests.unit.platform.fake_haproxy import Backend, FakeHaproxy
+from tests.integration.platform.fake_haproxy import Backend, FakeHaproxy
 
 
 def test_a_backend_is_read_with_its_servers_and_its_counters(proxy: FakeHaproxy) -> None:

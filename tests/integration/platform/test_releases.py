@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.dash.platform.plugins.module_utils import files, paths, unpacking
 from ansible_collections.dash.platform.plugins.module_utils.releases import Host
 from ansible_collections.dash.platform.plugins.module_utils.unpacking import ReleaseError
-from tests.unit.platform.artifacts import Artifact, artifact
+from tests.integration.platform.artifacts import Artifact, artifact
 
 CONFIG = "DASH_APP_LOG_LEVEL=info\n"
 HASH = hashlib.sha256(CONFIG.encode()).hexdigest()

@@ -17,7 +17,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from ops import archive, artifact, sbom
 from ops.version import BuildError
-from tests.unit.artifact.conftest import git
+from tests.integration.artifact.conftest import git
 
 Checkout = Callable[..., Path]
 ROOT = Path(__file__).resolve().parents[3]

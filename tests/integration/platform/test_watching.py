@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils import haproxy, switch, watching
-from tests.unit.platform.edges import ID, move, serves, state
-from tests.unit.platform.fake_haproxy import Backend, FakeHaproxy
+from tests.integration.platform.edges import ID, move, serves, state
+from tests.integration.platform.fake_haproxy import Backend, FakeHaproxy
 
 
 @pytest.fixture(name="watch")

@@ -11,8 +11,8 @@ import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils import activation, paths, service
 from ansible_collections.dash.platform.plugins.module_utils.releases import Host
-from tests.unit.platform.fake_programs import Programs
-from tests.unit.platform.fake_service import FakeService
+from tests.integration.platform.fake_programs import Programs
+from tests.integration.platform.fake_service import FakeService
 
 CONFIG = "DASH_APP_LOG_LEVEL=info\n"
 OTHER = "DASH_APP_LOG_LEVEL=debug\n"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils import edgectl, paths, switch
-from tests.unit.platform.edges import ID, move, serves
-from tests.unit.platform.fake_haproxy import FakeHaproxy
+from tests.integration.platform.edges import ID, move, serves
+from tests.integration.platform.fake_haproxy import FakeHaproxy
 
 
 def ctl(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

@@ -13,9 +13,9 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.dash.platform.plugins.module_utils import haproxy, paths, switch
-from tests.unit.platform.edges import ID
-from tests.unit.platform.fake_haproxy import Backend, FakeHaproxy
-from tests.unit.platform.fake_programs import Programs
+from tests.integration.platform.edges import ID
+from tests.integration.platform.fake_haproxy import Backend, FakeHaproxy
+from tests.integration.platform.fake_programs import Programs
 
 MODULES = "ansible_collections.dash.platform.plugins.modules"
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils import service
-from tests.unit.platform.fake_programs import Programs
-from tests.unit.platform.fake_service import FakeService
+from tests.integration.platform.fake_programs import Programs
+from tests.integration.platform.fake_service import FakeService
 
 HERE = "127.0.0.1"
 SECRET = "dash_k3yid_" + "s" * 43  # pragma: allowlist secret

@@ -9,10 +9,10 @@ import pytest
 from ansible_collections.dash.platform.plugins.module_utils import fence, lease, ledger, paths
 from ansible_collections.dash.platform.plugins.module_utils.operation import OperationFile
 from ansible_collections.dash.platform.plugins.module_utils.switch import Edge
-from tests.unit.platform.edges import ID, serves, state
-from tests.unit.platform.fake_haproxy import FakeHaproxy
-from tests.unit.platform.fake_programs import Programs
-from tests.unit.platform.test_ledger import entry
+from tests.integration.platform.edges import ID, serves, state
+from tests.integration.platform.fake_haproxy import FakeHaproxy
+from tests.integration.platform.fake_programs import Programs
+from tests.integration.platform.test_ledger import entry
 
 HOLDER = {"user": "ann", "host": "laptop", "pid": 1, "boot_id": "b", "pid_start": 1}
 

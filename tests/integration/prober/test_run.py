@@ -14,13 +14,13 @@ import pytest
 from ops.probing import run as run_module
 from ops.probing.client import Target
 from ops.probing.run import Plan, run
-from tests.unit.prober.conftest import make_authority
+from tests.integration.prober.conftest import make_authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.unit.prober.conftest import Serve, Service
+    from tests.integration.prober.conftest import Serve, Service
 
 RATE = 400.0
 
