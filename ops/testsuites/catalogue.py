@@ -48,12 +48,13 @@ class Maker(Protocol):
         ...
 
 
-def _measured(suite: str, root: Path, *folders: str, every: bool) -> list[Part]:
-    """Return pytest over folders, with coverage."""
+def _measured(suite: str, root: Path, *folders: str, every: bool, workers: int = 0) -> list[Part]:
+    """Return pytest over folders, with coverage; on so many worker processes, 0 for none."""
     selection = [] if every else ["-m", "not slow"]
     env = {"COVERAGE_FILE": f".dash/test/coverage/{suite}"}
     present = [name for name in folders if (root / name).is_dir()]
-    words = ["-q", "--durations=5", "--cov", "--cov-report=", *selection, *present]
+    side_by_side = ["-n", str(workers)] if workers else []
+    words = ["-q", "--durations=5", "--cov", "--cov-report=", *side_by_side, *selection, *present]
     return [pytest(suite, suite, *words, env=env)]
 
 
@@ -62,7 +63,7 @@ def _lint(root: Path, *, every: bool) -> list[Part]:  # noqa: ARG001 -- one sign
 
 
 def _unit(root: Path, *, every: bool) -> list[Part]:
-    return _measured("unit", root, *UNIT, every=every)
+    return _measured("unit", root, *UNIT, every=every, workers=2)
 
 
 def _integration(root: Path, *, every: bool) -> list[Part]:
