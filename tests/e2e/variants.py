@@ -99,5 +99,6 @@ VARIANTS: dict[str, Edit] = {
     "bad_after_switch": _middleware(
         "if _seen['n'] > 450: raise RuntimeError('bad after the switch')"
     ),
+    "fails_once": _middleware("if _seen['n'] == 150: raise RuntimeError('once, too')"),
     "fails_rarely": _middleware("if _seen['n'] == 120: raise RuntimeError('once')"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,32 @@ if TYPE_CHECKING:
 
 def smoke(preview: Preview, version: str = C.name) -> str:
     return prove.smoke(preview.url, str(preview.ca), version)
+
+
+@pytest.fixture(name="naps", autouse=True)
+def _naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time that passes by sleeping alone."""
+    naps: list[float] = []
+    monkeypatch.setattr(time, "sleep", naps.append)
+    monkeypatch.setattr(time, "monotonic", lambda: sum(naps))
+    return naps
+
+
+def test_the_edge_may_take_a_moment_to_see_the_release(
+    preview: Preview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview.status, preview.version = 503, C.name
+    preview.body = {"status": "ready", "checks": {}}
+    monkeypatch.setattr(time, "sleep", lambda _: setattr(preview, "status", 200))
+    assert smoke(preview) == ""
+
+
+def test_a_release_that_the_edge_never_sees_fails_in_time(
+    preview: Preview, naps: list[float]
+) -> None:
+    preview.status, preview.version = 503, C.name
+    assert "answered 503" in smoke(preview)
+    assert prove.PATIENCE <= sum(naps) < prove.PATIENCE + 1
 
 
 def test_a_release_that_is_ready_and_the_right_one_passes(preview: Preview) -> None:

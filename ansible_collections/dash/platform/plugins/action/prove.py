@@ -6,6 +6,7 @@ import json
 import ssl
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,10 +18,23 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dash.platform.plugins.module_utils import controller, sample, verdict
 
 TIMEOUT = 120  # seconds for all requests together
+PATIENCE = 10.0  # seconds in which the edge must have seen the release
+UNSEEN = "GET {}/readyz answered 503"
 
 
-def smoke(url: str, ca: str, version: str, timeout: float = 10.0) -> str:
-    """Ask the preview address once for readiness and the version; return what is wrong, or ""."""
+def smoke(url: str, ca: str, version: str) -> str:
+    """Ask the preview address for readiness and the version; return what is wrong, or "".
+
+    The release says itself that it is ready before this is asked. A 503 is then the edge, whose
+    health checks (two a second) have not seen yet that a stopped colour runs again.
+    """
+    end = time.monotonic() + PATIENCE
+    while (wrong := _ask(url, ca, version)) == UNSEEN.format(url) and time.monotonic() < end:
+        time.sleep(0.25)
+    return wrong
+
+
+def _ask(url: str, ca: str, version: str, timeout: float = 10.0) -> str:
     opener = urllib.request.build_opener(  # a proxy has no business between us and our own edge
         urllib.request.ProxyHandler({}),
         urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca)),
