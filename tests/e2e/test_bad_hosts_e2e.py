@@ -194,7 +194,8 @@ def _begun(lab: Lab, since: float, step: str) -> bool:
     """Return whether a command that began after `since` has come to a step."""
     for file in (lab.directory / "logs").glob("*.deploy.events"):
         if file.stat().st_mtime >= since:
-            for line in file.read_text(encoding="utf-8").splitlines():
+            whole = file.read_text(encoding="utf-8").rpartition("\n")[0]  # it is being written
+            for line in whole.splitlines():
                 event = json.loads(line)
                 if event["t"] >= since and event["step"].startswith(step):
                     return True
