@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     key_cache_outage_seconds: float = Field(600.0, ge=0)  # while the database is gone
     key_used_seconds: float = Field(60.0, gt=0)  # between two notes of when keys were used
     hash_threads: int = Field(2, ge=1, le=16)
+    limit_share: int = Field(
+        8, ge=0
+    )  # a process serves 1 of so many parts of a key's requests a minute
+    # while the database is gone; 0 serves none
 
     db_password: SecretStr = SecretStr("")
     key_pepper: SecretStr = SecretStr("")
