@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, JsonValue, RootModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, RootModel
+
+
+def _whole(value: object) -> object:
+    """Return 5 for 5.0: in JSON they are the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)  # stands after the bounds, else the description loses them
 
 
 class Body(BaseModel):

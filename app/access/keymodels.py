@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from app.access.keys import ApiKey, Limits
 from app.access.permissions import PERMISSIONS
-from app.models import Answer, Body, Query
+from app.models import WHOLE, Answer, Body, Query
 
 LONGEST_DAYS = 3650
 LONGEST_OVERLAP = 30 * 24 * 3600  # seconds
@@ -31,9 +31,9 @@ Permission = Annotated[
     str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": sorted(PERMISSIONS)})
 ]
 Permissions = Annotated[list[Permission], Field(max_length=50)]
-Days = Annotated[int, Field(ge=1, le=LONGEST_DAYS)]
-Rate = Annotated[int, Field(ge=1, le=MOST_REQUESTS)]
-Budget = Annotated[int, Field(ge=0, le=MOST_BUDGET)]
+Days = Annotated[int, Field(ge=1, le=LONGEST_DAYS), WHOLE]
+Rate = Annotated[int, Field(ge=1, le=MOST_REQUESTS), WHOLE]
+Budget = Annotated[int, Field(ge=0, le=MOST_BUDGET), WHOLE]
 
 
 class KeyWish(Body):
@@ -69,7 +69,7 @@ class KeyChange(Body):
 class Rotation(Body):
     """How long the old key goes on, in seconds; a day unless said."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP)] = 86_400
+    overlap_seconds: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP), WHOLE] = 86_400
 
 
 class Page(Query):
