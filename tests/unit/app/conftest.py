@@ -99,6 +99,8 @@ class FakeConnection:
         """Find a key by its public id, reserve for a key, or note what is written."""
         if isinstance(values, dict):
             self._found = self._reserve(values)
+            if self._database.gate is not None:
+                await self._database.gate.wait()
             return
         if isinstance(query, str):
             self._database.written.append(values)

@@ -126,10 +126,12 @@ async def test_the_next_chunk_is_reserved_ahead_of_need(stand: Stand) -> None:
 
 async def test_a_client_that_goes_away_loses_nothing(stand: Stand) -> None:
     key = stand.key(rate_limit=8)
+    gate = stand.database.gate = asyncio.Event()
     waiting = asyncio.create_task(stand.limiter.request(key))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
+    gate.set()
     assert await stand.served(key, 20) == 8
 
 
@@ -151,6 +153,15 @@ async def test_a_chunk_is_not_used_in_the_next_minute(stand: Stand) -> None:
     await stand.limiter.request(key)
     assert stand.taken() == 10
     stand.later(30)
+    assert await stand.served(key, 100) == 80
+
+
+async def test_a_rest_of_the_last_minute_is_not_added_to_the_next(stand: Stand) -> None:
+    """The database's clock may be ahead when the next chunk is reserved before the need."""
+    key = stand.key(rate_limit=80)
+    assert await stand.served(key, 7) == 7
+    stand.database.now += 60
+    assert await stand.served(key, 1) == 1
     assert await stand.served(key, 100) == 80
 
 
