@@ -111,4 +111,4 @@ def query[M: BaseModel](request: web.Request, model: type[M]) -> M:
 
 def answer(model: BaseModel, status: int = 200) -> web.Response:
     """Return a model as JSON."""
-    return web.Response(text=model.model_dump_json(), status=status, content_type=jsonbody.TYPE)
+    return web.json_response(model.model_dump(mode="json"), status=status)

@@ -33,7 +33,8 @@ class Counter:
     _refused: int = 0  # the least that was asked for in vain
     _refused_until: float = _NEVER
     _alone_until: float = _NEVER
-    _alone: int = 0
+    _alone: int = 0  # that may still be served without the database
+    _served_alone: int = 0
 
     def take(self, amount: int, now: float) -> bool:
         """Use some of what is reserved, or nothing."""
@@ -86,7 +87,8 @@ class Counter:
         if self._grant is None or self._grant.period != grant.period:
             self.left = 0
         self._grant, self.limit = grant, grant.limit
-        self.left += grant.granted
+        self.left += grant.granted - self._served_alone  # at least this process's own part counts
+        self._served_alone = 0
         self._ends = asked_at + grant.ends_in
         self.until = min(self._ends, asked_at + HOLD_SECONDS)
         self._alone_until = _NEVER
@@ -114,8 +116,12 @@ class Counter:
             return False
         if now >= self._alone_until:
             self._alone_until, self._alone = now + 60, max(1, self.limit // share)
+            self._served_alone = 0
         self._alone -= 1
-        return self._alone >= 0
+        if self._alone < 0:
+            return False
+        self._served_alone += 1
+        return True
 
     def retry_after(self, now: float) -> int:
         """Return the seconds until the period ends, rounded up."""

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from app.db import Transactions
     from app.settings import Settings
 
-QUICK_SECONDS = 0.5  # for a reservation
-GONE_SECONDS = 1.0  # that the database is left alone after it did not answer
+GONE_SECONDS = 1.0  # between two looks whether the database is back
 LOOK_SECONDS = 5.0  # between two looks for what lies idle
 IDLE_SECONDS = 30.0  # after which a chunk is given back
 _WORDS = {
@@ -50,7 +49,8 @@ class Limiter:
         self._database, self._clock = database, clock
         self._share = settings.limit_share
         self._counters: dict[tuple[UUID, Meter], Counter] = {}
-        self._gone_until = float("-inf")
+        self._gone = False  # the last reservation found no database
+        self._look_at = float("-inf")
 
     async def request(self, key: ApiKey) -> None:
         """Count a request.
@@ -108,7 +108,10 @@ class Limiter:
             if counter.refuses(amount, now):
                 code, message = _WORDS[meter]
                 raise ApiError(429, code, message, retry_after=counter.retry_after(now))
-            if now < self._gone_until:
+            if self._gone:
+                if now >= self._look_at and counter.pending is None:
+                    self._look_at = now + GONE_SECONDS
+                    self._begin(counter, key, amount)  # nobody waits for it
                 return self._alone(counter, now)
             try:
                 await asyncio.shield(counter.pending or self._begin(counter, key, amount))
@@ -119,7 +122,11 @@ class Limiter:
         return None
 
     def _alone(self, counter: Counter, now: float) -> None:
-        """Serve a part of the requests of a minute without the database; budgets wait for it."""
+        """Serve a part of the requests of a minute without the database; budgets wait for it.
+
+        Only when the database did not answer in all the time that it may take: while it is merely
+        slow, others still reserve, and what is served alone would come on top.
+        """
         if counter.meter is not Meter.MINUTE or not self._share:
             raise Unavailable
         if not counter.alone(self._share, now):
@@ -161,10 +168,11 @@ class Limiter:
             return await UsageRepository(connection).reserve(key, counter.meter, need, back)  # type: ignore[arg-type] # a connection
 
         try:
-            grant = await self._database.run(work, QUICK_SECONDS)
+            grant = await self._database.run(work)
         except Unavailable:
-            self._gone_until = self._clock() + GONE_SECONDS
+            self._gone, self._look_at = True, self._clock() + GONE_SECONDS
             raise
+        self._gone = False
         if grant is None:
             raise Unauthorized
         counter.got(grant, amount, asked_at)

@@ -294,15 +294,35 @@ async def test_without_the_database_a_part_of_a_minute_and_no_budget_is_served(
     free, bound = stand.key(rate_limit=80), stand.key(request_budget=8, token_budget=8)
     stand.database.gone = True
     assert await stand.served(free, 50) == 10  # an eighth
-    assert stand.database.asked == [0.5]
+    assert stand.database.asked == [None]
     stand.later(61)
     assert await stand.served(free, 50) == 10
     for work in (stand.limiter.request(bound), stand.limiter.spend(bound, 1)):
         with pytest.raises(Unavailable):
             await work
     stand.database.gone = False
+    stand.later(120)
+    assert await stand.served(free, 100) in (80, 81)  # nobody waits for the look if it is back
+
+
+async def test_what_was_served_alone_counts_when_the_database_is_back(stand: Stand) -> None:
+    key = stand.key(rate_limit=80)
+    stand.database.gone = True
+    assert await stand.served(key, 5) == 5
+    stand.database.gone = False
     stand.later(2)
-    assert await stand.served(free, 100) == 80
+    assert await stand.served(key, 100) == 75
+
+
+async def test_a_slow_database_is_waited_for(stand: Stand) -> None:
+    """Else what is served alone would come on top of what others reserve."""
+    key = stand.key(rate_limit=80)
+    gate = stand.database.gate = asyncio.Event()
+    waiting = [asyncio.create_task(stand.status(key)) for _ in range(50)]
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in waiting)
+    gate.set()
+    assert await asyncio.gather(*waiting) == [200] * 50
 
 
 async def test_a_service_may_refuse_all_without_the_database(
