@@ -12,6 +12,7 @@ import json
 import os
 import platform as host
 import re
+import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -141,6 +142,27 @@ def inspect(path: Path) -> Artifact:
     return Artifact.of(path.absolute(), manifest, digest)
 
 
+def take(path: Path, out: Path) -> Artifact:
+    """Check an artifact from elsewhere, and keep a copy, so that another stack can be given it.
+
+    No copy is kept beside another content of its version: what is built here stands there.
+
+    Args:
+        path: the artifact.
+        out: directory of artifacts.
+
+    Raises:
+        BuildError: when it is damaged, cut short or not what its name says.
+    """
+    found = inspect(path)
+    out.mkdir(parents=True, exist_ok=True)
+    if not list(out.glob(f"dash-{found.version}-{'[0-9a-f]' * 12}.tar.zst")):
+        part = out / f".{path.name}.part"
+        shutil.copyfile(path, part)
+        part.replace(out / path.name)
+    return found
+
+
 def pick(stack_name: str, root: Path, out: Path) -> Artifact:
     """Return the artifact that another stack's last release operation put in service.
 
@@ -182,18 +204,20 @@ def _parser() -> argparse.ArgumentParser:
     for verb, words in (
         ("build", "build the artifact of a checkout"),
         ("verify", "check an artifact"),
+        ("take", "check an artifact from elsewhere and keep a copy"),
         ("pick", "find the artifact that another stack runs"),
     ):
         sub = verbs.add_parser(verb, help=words)
         sub.add_argument("--json", action="store_true", help="one JSON document instead of words")
-        if verb == "verify":
+        if verb in {"verify", "take"}:
             sub.add_argument("file", type=Path, help="the artifact")
+        if verb == "verify":
             continue
         sub.add_argument("--source", type=Path, default=root, help="the checkout")
         sub.add_argument("--out", type=Path, help="default: <source>/.dash/artifacts")
         if verb == "build":
             sub.add_argument("--machine", default=host.machine(), help="the hosts', as uname -m")
-        else:
+        elif verb == "pick":
             sub.add_argument("--stack", required=True, help="lab, staging or production")
     return parser
 
@@ -208,6 +232,8 @@ def main(argv: list[str] | None = None) -> int:
             out = args.out or args.source / ".dash" / "artifacts"
             if args.verb == "build":
                 found = build(args.source, out, args.machine)
+            elif args.verb == "take":
+                found = take(args.file, out)
             else:
                 found = pick(args.stack, args.source, out)
     except (BuildError, OSError) as error:

@@ -88,11 +88,15 @@ class Run:
             step.note = f"{changed} changed" if changed else "nothing to change"
         return f"configured {self.session.stack}: {step.note}"
 
-    def deploy(self) -> Outcome:
-        """Release the checkout. Returns how it ended, also when that is not well."""
+    def deploy(self, source: str) -> Outcome:
+        """Release the checkout, or what the stack `source` runs. Returns how it ended.
+
+        Raises:
+            DeployError: it did not end well.
+        """
         with self.steps.step("deploy", "playbooks/deploy.yml") as step:
             ended = playbook.operate_quietly(
-                self.session, "deploy", {}, log=self.log, tell=step.tell
+                self.session, "deploy", {"dash_from": source}, log=self.log, tell=step.tell
             )
             step.note = ended.line
             if ended.exit_code:
@@ -121,8 +125,12 @@ class DeployError(UserError):
         super().__init__(outcome.line, ExitCode(outcome.exit_code))
 
 
-def up(session: Session) -> str:
+def up(session: Session, source: str = "") -> str:
     """Bring the stack up and return the last line for the terminal.
+
+    Args:
+        session: whose stack.
+        source: the stack whose release is taken; empty for the checkout.
 
     Raises:
         UserError: a step failed; the later ones were not begun.
@@ -133,6 +141,6 @@ def up(session: Session) -> str:
         run.tools()
         run.hosts()
         run.configure()
-        ended = run.deploy()
+        ended = run.deploy(source)
         run.smoke()
     return f"{session.stack} is up after {seconds(whole.took)}{whole.before}: {ended.line}"

@@ -37,6 +37,7 @@ def up(
         int | None,
         typer.Option(min=1, max=9, metavar="N", help="Per colour; kept for this stack."),
     ] = None,
+    from_stack: options.From = None,
     stack: options.Stack = None,
     json: options.Json = False,
     yes: options.Yes = False,
@@ -45,9 +46,10 @@ def up(
     from ops import bootstrap
 
     session = options.session(ctx, stack, json=json, yes=yes)
+    source = options.source(from_stack, session)
     session.confirm("bring up")
     override(session, provider=provider, app_hosts=app_hosts)
-    line = bootstrap.up(session)
+    line = bootstrap.up(session, source)
     found = access.addresses(session)
     human = "\n".join(f"{name:<10} {value}" for name, value in found.items())
     document = {"outcome": "done", "exit_code": ExitCode.DONE, "line": line, "addresses": found}

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ops.console import UsageError
 from ops.session import Session
 from ops.variables import stack_name
 
@@ -24,6 +25,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before production changes.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Say what would happen; change nothing.")]
 Why = Annotated[str, typer.Option("--why", help="A reason for the ledger.", show_default=False)]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="STACK", help="Release what STACK runs.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Bring back what is quarantined.")]
 
 
@@ -53,3 +57,16 @@ def session(
         json=json or given.json,
         yes=yes or given.yes,
     )
+
+
+def source(from_stack: str | None, session: Session) -> str:
+    """Return the stack whose release is to be taken, "" for none.
+
+    Raises:
+        UsageError: there is no such stack, or it is the one to release to.
+    """
+    if from_stack is None:
+        return ""
+    if stack_name(from_stack, "--from") == session.stack:
+        raise UsageError(f"--from {from_stack}: that is the stack to release to; name another one")
+    return from_stack

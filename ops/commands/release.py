@@ -10,7 +10,6 @@ import typer
 
 from ops.commands import options
 from ops.console import ExitCode, UsageError
-from ops.variables import stack_name
 
 if TYPE_CHECKING:
     from ops.session import Session
@@ -40,9 +39,7 @@ def deploy(  # noqa: PLR0913 -- one parameter for each option
     artifact: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Release this ready artifact.")
     ] = None,
-    from_stack: Annotated[
-        str | None, typer.Option("--from", metavar="STACK", help="Release what STACK runs.")
-    ] = None,
+    from_stack: options.From = None,
     why: Annotated[
         str, typer.Option("--why", "--reason", help="A reason for the ledger.", show_default=False)
     ] = "",
@@ -63,7 +60,7 @@ def deploy(  # noqa: PLR0913 -- one parameter for each option
     session = options.session(ctx, stack, json=json, yes=yes)
     extra = {
         "dash_artifact": _artifact(artifact),
-        "dash_from": _source(from_stack, session.stack, artifact),
+        "dash_from": _source(from_stack, session, artifact),
         "dash_why": why,
         "dash_plan_only": plan,
         "dash_force": force,
@@ -205,11 +202,7 @@ def _artifact(path: Path | None) -> str:
     return str(path.resolve())
 
 
-def _source(from_stack: str | None, stack: str, artifact: Path | None) -> str:
-    if from_stack is None:
-        return ""
-    if artifact is not None:
+def _source(from_stack: str | None, session: Session, artifact: Path | None) -> str:
+    if from_stack is not None and artifact is not None:
         raise UsageError("--artifact and --from both say what to release: give one of them")
-    if stack_name(from_stack, "--from") == stack:
-        raise UsageError(f"--from {stack}: that is the stack to release to; name another one")
-    return from_stack
+    return options.source(from_stack, session)

@@ -255,7 +255,8 @@ def kill_at(lab: Lab, process: subprocess.Popen[str], since: float, step: str, n
         for file in (lab.directory / "logs").glob("*.events"):
             if file.stat().st_mtime < since:
                 continue
-            for line in file.read_text(encoding="utf-8").splitlines():
+            whole = file.read_text(encoding="utf-8").rpartition("\n")[0]  # it is being written
+            for line in whole.splitlines():
                 event = json.loads(line)
                 if event["t"] >= since and event["step"].startswith(step):
                     if number == signal.SIGKILL:

@@ -111,7 +111,7 @@ def test_a_port_that_is_taken_on_the_host_is_named(
 
     assert done.code == UNCHANGED, done.output
     assert "8000" in done.last
-    assert "in use" in done.last
+    assert "is taken" in done.last
     assert client.figures["failed"] == 0, json.dumps(client.figures)
     assert lab.active()[1] == base
 
@@ -161,7 +161,7 @@ def test_a_rollback_to_a_quarantined_version_is_refused(
 
 
 def test_a_reload_of_the_edge_cuts_no_long_request(lab: Lab, base: str) -> None:
-    """A request that takes 8 s keeps its connection while HAProxy is reloaded twice."""
+    """A request that takes 5 s and more keeps its connection while HAProxy is reloaded twice."""
     del base
     url = urlsplit(lab.outputs()["urls"]["https"])
     assert url.hostname is not None
@@ -182,7 +182,7 @@ def test_a_reload_of_the_edge_cuts_no_long_request(lab: Lab, base: str) -> None:
             secure.sendall(bytes([byte]))
             if at in (4, 12):
                 lab.on("edge-1", "systemctl", "reload", "haproxy")
-            time.sleep(8 / len(body))
+            time.sleep(5 / len(body))  # the edge gives a body 10 s
         answer = b""
         while part := secure.recv(4096):
             answer += part
@@ -194,7 +194,8 @@ def _begun(lab: Lab, since: float, step: str) -> bool:
     """Return whether a command that began after `since` has come to a step."""
     for file in (lab.directory / "logs").glob("*.deploy.events"):
         if file.stat().st_mtime >= since:
-            for line in file.read_text(encoding="utf-8").splitlines():
+            whole = file.read_text(encoding="utf-8").rpartition("\n")[0]  # it is being written
+            for line in whole.splitlines():
                 event = json.loads(line)
                 if event["t"] >= since and event["step"].startswith(step):
                     return True

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.driver import Lab, kill_at, wait_for
+from tests.e2e.driver import Lab, kill_all, kill_at, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 Artifact = dict[str, dict[str, Any]]
@@ -50,11 +50,17 @@ def test_a_killed_deploy_is_recovered_by_the_next_command(
         process = lab.start(
             "deploy", "--artifact", artifacts["second"]["path"], "--watch", "5", "--force"
         )
-        assert kill_at(lab, process, since, step, number), process.communicate()[0]
-        process.communicate(timeout=240)
+        try:
+            assert kill_at(lab, process, since, step, number)
+        finally:
+            if process.poll() is None and number == signal.SIGKILL:
+                kill_all(process, lab)
+            output, _ = process.communicate(timeout=240)
         after = lab.ok(
             "deploy", "--artifact", artifacts["third"]["path"], "--watch", "3", "--force"
         )
 
     assert client.figures["failed"] == 0, json.dumps(client.figures)
-    assert wait_for(lambda: lab.active()[1] == artifacts["third"]["version"], 10), after.output
+    assert wait_for(lambda: lab.active()[1] == artifacts["third"]["version"], 10), (
+        output + after.output
+    )

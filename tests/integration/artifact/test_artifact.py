@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -256,6 +257,35 @@ def test_pick_finds_what_the_other_stack_proved(
     record(root, "done", version=built.version, digest=built.digest)
     assert pick(root) == 0
     assert json.loads(capsys.readouterr().out)["digest"] == built.digest
+
+
+def test_an_artifact_from_elsewhere_can_be_picked_afterwards(
+    checkout: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = checkout()
+    built = build(root)
+    elsewhere = tmp_path / "elsewhere" / Path(built.path).name
+    elsewhere.parent.mkdir()
+    Path(built.path).rename(elsewhere)
+    record(root, "done", version=built.version, digest=built.digest)
+
+    assert artifact.main(["take", str(elsewhere), "--source", str(root)]) == 0
+    assert pick(root) == 0
+    assert built.digest in capsys.readouterr().out
+
+
+def test_no_copy_is_kept_beside_another_content_of_its_version(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    root = checkout()
+    built = build(root)
+    there = Path(built.path)
+    elsewhere = tmp_path / there.name
+    shutil.copyfile(there, elsewhere)
+    other = there.rename(there.with_name(f"dash-{built.version}-{'0' * 12}.tar.zst"))
+
+    assert artifact.main(["take", str(elsewhere), "--source", str(root)]) == 0
+    assert list(there.parent.glob("*.tar.zst")) == [other]
 
 
 def test_pick_refuses_what_was_not_proved(

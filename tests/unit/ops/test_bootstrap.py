@@ -96,6 +96,17 @@ def test_up_with_json_is_one_document(checkout: Checkout) -> None:
 
 
 @pytest.mark.usefixtures("world")
+def test_up_takes_the_release_of_another_stack(checkout: Checkout) -> None:
+    plays(checkout)
+    checkout.dash("up", "--from", "staging")
+    code, _, err = checkout.dash("up", "--from", "lab")
+
+    assert checkout.variables["dash_from"] == "staging"
+    assert code == 2
+    assert "--from lab: that is the stack to release to" in err
+
+
+@pytest.mark.usefixtures("world")
 def test_settings_on_the_command_line_are_kept_for_the_stack(checkout: Checkout) -> None:
     plays(checkout)
     checkout.stack = "staging"

@@ -70,13 +70,23 @@ def test_an_unpacked_release_needs_no_artifact() -> None:
     assert rollback(s, A.name).version == A.name
 
 
-def test_a_version_past_its_window_is_refused_with_the_hosts_that_lack_it() -> None:
+def test_a_host_that_was_made_anew_gets_the_artifact_of_another() -> None:
     s = three()
     s.facts["app-green-2"]["artifacts"] = []
-    text = refusal(s, A.name)
+    made = rollback(s, A.name)
 
-    assert "app-green-2 no longer keeps version 0.1.0" in text
-    assert "app-green-1" not in text
+    assert made.lacking == ["app-green-2"]
+    assert made.bearer in {"app-blue-1", "app-blue-2", "app-green-1"}
+
+
+def test_nothing_is_carried_when_no_host_lacks_it() -> None:
+    made = rollback(three(), A.name)
+    assert (made.lacking, made.bearer) == ([], "")
+
+
+def test_a_version_past_its_window_is_refused() -> None:
+    text = refusal(three().kept(B, C), A.name)
+    assert "no application host keeps version 0.1.0 any more" in text
 
 
 def test_an_unknown_version_is_refused_with_the_known_ones() -> None:

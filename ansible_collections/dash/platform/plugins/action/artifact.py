@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
             if args.get("from_stack"):
                 words = ["pick", "--stack", str(args["from_stack"])]
             elif args.get("path"):
-                words = ["verify", str(Path(args["path"]).absolute())]
+                words = ["take", str(Path(args["path"]).absolute())]
             else:
                 words = ["build"]
             found = controller.run_json(

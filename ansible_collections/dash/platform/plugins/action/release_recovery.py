@@ -104,7 +104,6 @@ class ActionModule(ActionBase):
             return {**result, "changed": False, "needed": False}
         fence = standing.highest_fence(facts, ledger) + 1
         made = settle(operation, fence, time.time())
-        Display().display(made["line"])
         return {
             **result,
             **made,

@@ -43,7 +43,8 @@ class Plan:
     """Which steps run, on which colour. Every flag stands for one step or a part of it.
 
     `runner` is the host that runs the target's own command line, `asker` one where a release runs
-    already (to ask before anything is staged). `down` are the schema steps to undo, down to and
+    already (to ask before anything is staged). The hosts `lacking` the target's artifact get that
+    of the `bearer`. `down` are the schema steps to undo, down to and
     without `down_to`.
     """
 
@@ -68,6 +69,8 @@ class Plan:
     runner: str = ""
     asker: str = ""
     restore: dict[str, str] | None = None
+    lacking: list[str] = field(default_factory=list)
+    bearer: str = ""
     keep: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -188,8 +191,8 @@ def rollback(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
         noop, work = "", returning.schema_work(facts, target, from_color)
     there = standing.release_on(facts, to_color)
     warm = wanted.same_as(there) and standing.is_serving(facts, to_color)
-    if not warm and not noop:
-        returning.check_kept(wanted, facts, hosts)
+    cold = not warm and not noop
+    without, bearer = returning.lacking(wanted, facts, hosts) if cold else ([], "")
     return Plan(
         kind="rollback",
         noop=noop,
@@ -211,6 +214,8 @@ def rollback(request: Request, facts: Facts, ledger: list[Entry]) -> Plan:
         runner=hosts[0],
         asker=_asker(facts, from_color, to_color),
         restore=None if warm else _previous(there, to_color),
+        lacking=without,
+        bearer=bearer,
         **_next(facts, ledger, request),
     )
 

@@ -81,12 +81,23 @@ def schema_work(facts: Facts, chosen: Entry, from_color: str) -> SchemaWork:
     return SchemaWork(up=up, down=down, down_to=down_to if down else "")
 
 
-def check_kept(wanted: Release, facts: Facts, hosts: list[str]) -> None:
-    """A cold target must lie on its hosts, packed or unpacked."""
-    gone = [
-        f"{h} no longer keeps version {wanted.version}"
+def lacking(wanted: Release, facts: Facts, hosts: list[str]) -> tuple[list[str], str]:
+    """Return which hosts of a cold target lack its artifact, and the app host that gives it.
+
+    A host that was added or made anew since has none; any other that keeps it is a good source,
+    since what is unpacked is held against the digest. Raises Refusal when no host keeps it.
+    """
+    kept = [
+        h
+        for h in standing.of_role(facts, "app")
+        if any(wanted.digest[:12] in a for a in facts[h].get("artifacts") or [])
+    ]
+    without = [
+        h
         for h in hosts
-        if not any(wanted.digest[:12] in a for a in facts[h].get("artifacts") or [])
+        if h not in kept
         and not any(wanted.digest == r["digest"] for r in facts[h].get("releases") or [])
     ]
-    refuse(gone, "rollback", "./dash deploy of that commit")
+    gone = [f"no application host keeps version {wanted.version} any more"] if not kept else []
+    refuse(gone if without else [], "rollback", "./dash deploy of that commit")
+    return without, kept[0] if without else ""

@@ -9,7 +9,12 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        said = json.dumps({"color": sys.argv[3], "headers": dict(self.headers)}).encode()
+        said = json.dumps(
+            {
+                "color": sys.argv[3],
+                "headers": {name.title(): value for name, value in self.headers.items()},
+            }
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(said)))
