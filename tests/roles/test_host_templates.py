@@ -106,7 +106,7 @@ def test_the_ledgers_role_adds_and_reads_and_nothing_else() -> None:
 def test_a_killed_server_comes_back_and_a_stopped_one_stays_down() -> None:
     service = unit(render("postgres", "postgresql-override.conf.j2"))["Service"]
 
-    assert service["Restart"] == ["on-abnormal"]
+    assert service["Restart"] == ["always"]
 
 
 @pytest.fixture(name="service", scope="module")
