@@ -1,29 +1,24 @@
-"""The operator's command line: `python -m app serve|migrate|user|key`."""
+"""The operator's command line: `python -m app serve|migrate|user|key|openapi`."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
-import uvloop
 
-from app import log, migrate, schema
+from app import clikeys, log, migrate, schema
 from app.access.accounts import AccountError, Accounts
 from app.access.users import ROLES
+from app.console import DONE
+from app.console import add as _add
+from app.console import out as _out
 from app.db import Direct, reason, unreachable
 from app.errors import ApiError, CannotServe
 from app.settings import Settings, SettingsError, load
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    Command = Callable[[Settings, argparse.Namespace], int]
-
-DONE, FAILED, USAGE, DECISION, INTERRUPTED = 0, 1, 2, 4, 130
-LONGEST_DAYS = 3650
+FAILED, USAGE, DECISION, INTERRUPTED = 1, 2, 4, 130
 REFUSALS = (
     AccountError,
     ApiError,
@@ -33,15 +28,17 @@ REFUSALS = (
 )
 
 
-def _out(document: object, text: str, *, as_json: bool) -> None:
-    """Write one document on one line, or words."""
-    sys.stdout.write((json.dumps(document) if as_json else text) + "\n")
-
-
 def _serve(settings: Settings, _args: argparse.Namespace) -> int:
     from app import main  # noqa: PLC0415 -- the other commands start in half the time without it
 
     main.run(settings)
+    return DONE
+
+
+def _openapi(settings: Settings, _args: argparse.Namespace) -> int:
+    from app import openapi, routes  # noqa: PLC0415 -- the other commands start faster without it
+
+    _out(openapi.document(routes.PUBLIC, settings.version), "", as_json=True)
     return DONE
 
 
@@ -106,59 +103,11 @@ async def _list_users(settings: Settings, args: argparse.Namespace) -> int:
     return DONE
 
 
-async def _create_key(settings: Settings, args: argparse.Namespace) -> int:
-    made = await Accounts(Direct(settings)).create_key(
-        args.user,
-        pepper=settings.pepper(),
-        name=args.name,
-        days=args.days,
-        create_user=args.create_user,
-    )
-    expires = made.expires_at.isoformat() if made.expires_at else None
-    document = {"key": made.key, "id": made.public_id, "user": made.email, "expires_at": expires}
-    text = f"{made.key}\nIt is shown this once; {made.email} owns it, its id is {made.public_id}."
-    _out(document, text, as_json=args.json)
-    return DONE
-
-
-async def _list_keys(settings: Settings, args: argparse.Namespace) -> int:
-    keys = await Accounts(Direct(settings)).list_keys(args.user)
-    rows = [
-        {
-            "id": k.public_id,
-            "name": k.name,
-            "active": k.is_active and k.user_is_active,
-            "created_at": k.created_at.isoformat(),
-            "expires_at": k.expires_at.isoformat() if k.expires_at else None,
-            "last_used_at": k.last_used_at.isoformat() if k.last_used_at else None,
-        }
-        for k in keys
-    ]
-    text = "\n".join(
-        f"{k['id']} {k['name']}{'' if k['active'] else ' (revoked)'}, "
-        f"expires {k['expires_at'] or 'never'}, last used {k['last_used_at'] or 'never'}"
-        for k in rows
-    )
-    _out({"keys": rows}, text or f"{args.user} has no keys", as_json=args.json)
-    return DONE
-
-
-async def _revoke_key(settings: Settings, args: argparse.Namespace) -> int:
-    key = await Accounts(Direct(settings)).revoke_key(args.id)
-    document = {"id": key.public_id, "name": key.name, "user": key.email}
-    _out(document, f"key {key.public_id} of {key.email} opens nothing any more", as_json=args.json)
-    return DONE
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_DAYS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days up to {LONGEST_DAYS}")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="serve|migrate|user|key")
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="serve|migrate|user|key|openapi"
+    )
     serve = verbs.add_parser("serve", help="run the service until SIGTERM")
     serve.set_defaults(run=_serve)
     _add_migrate(verbs.add_parser("migrate", help="bring the schema up, or back to a migration"))
@@ -168,17 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--email", required=True)
     create.add_argument("--role", choices=ROLES, default="user")
     _add(nouns, "list", "show every user", _list_users)
-    key = verbs.add_parser("key", help="API keys")
-    nouns = key.add_subparsers(required=True, metavar="create|list|revoke")
-    create = _add(nouns, "create", "make a key and print it this once", _create_key)
-    create.add_argument("--user", required=True, metavar="EMAIL")
-    create.add_argument("--create-user", action="store_true", help="make the owner if need be")
-    create.add_argument("--name", default="default", help="to tell keys apart")
-    create.add_argument("--days", type=_days, help="until it expires; never without")
-    listing = _add(nouns, "list", "show a user's keys, without the secrets", _list_keys)
-    listing.add_argument("--user", required=True, metavar="EMAIL")
-    revoke = _add(nouns, "revoke", "make a key useless at once", _revoke_key)
-    revoke.add_argument("id", help="the part between dash_ and the second _")
+    clikeys.add_verbs(verbs.add_parser("key", help="API keys"))
+    describe = verbs.add_parser("openapi", help="print the description of the HTTP API")
+    describe.set_defaults(run=_openapi)
     return parser
 
 
@@ -193,23 +134,6 @@ def _add_migrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-loss", action="store_true", help="undo what loses rows, too")
     parser.add_argument("--json", action="store_true", help="print one document")
     parser.set_defaults(run=_migrate)
-
-
-def _add(
-    nouns: Any,  # noqa: ANN401 -- argparse's type of it is private
-    name: str,
-    words: str,
-    command: Callable[[Settings, argparse.Namespace], Awaitable[int]],
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = nouns.add_parser(name, help=words)
-    parser.add_argument("--json", action="store_true", help="print one document")
-    run: Command = lambda settings, args: uvloop.run(_awaited(command(settings, args)))  # noqa: E731 -- short
-    parser.set_defaults(run=run)
-    return parser
-
-
-async def _awaited(work: Awaitable[int]) -> int:
-    return await work
 
 
 def run(argv: list[str] | None = None) -> int:

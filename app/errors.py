@@ -39,6 +39,27 @@ class Unauthorized(ApiError):
         super().__init__(401, "unauthorized", message)
 
 
+class Forbidden(ApiError):
+    """Known, but not allowed to."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(403, "forbidden", f"this needs the permission {permission}")
+
+
+class NotFound(ApiError):
+    """There is no such thing, or it is somebody else's."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(404, "not_found", f"there is no such {what}")
+
+
+class Conflict(ApiError):
+    """What is there does not allow it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(409, "conflict", message)
+
+
 class Unavailable(ApiError):
     """What the answer needs is gone for a while."""
 

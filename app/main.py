@@ -14,6 +14,8 @@ from aiohttp import web
 
 from app import log, middleware, routes
 from app.access.auth import Authenticator
+from app.access.keyservice import KeyService
+from app.access.limits import Limiter
 from app.db import Database
 from app.errors import CannotServe
 from app.health import Health
@@ -45,10 +47,12 @@ def create_app(settings: Settings) -> web.Application:
     app[routes.METRICS] = metrics
     app[routes.DATABASE] = database
     app[routes.HEALTH] = health
-    app[routes.AUTH] = Authenticator(database, settings, metrics)
+    authenticator = app[routes.AUTH] = Authenticator(database, settings, metrics)
+    app[routes.LIMITER] = Limiter(database, settings)
+    app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
     app.on_response_prepare.append(middleware.on_prepare(settings))
     app.cleanup_ctx.extend([_database, _background])
-    app.add_routes(routes.PUBLIC)
+    app.add_routes([route.defined() for route in routes.PUBLIC])
     return app
 
 
@@ -71,8 +75,9 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
-    authenticator = app[routes.AUTH]
-    work = (app[routes.HEALTH], KeyListener(app[routes.SETTINGS], authenticator), authenticator)
+    authenticator, limiter = app[routes.AUTH], app[routes.LIMITER]
+    listener = KeyListener(app[routes.SETTINGS], authenticator)
+    work = (app[routes.HEALTH], listener, authenticator, limiter)
     tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in work]
     for task in tasks:
         task.add_done_callback(_ended)
@@ -81,6 +86,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await authenticator.close()
+    await limiter.close()
 
 
 def _ended(task: asyncio.Task[None]) -> None:

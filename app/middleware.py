@@ -15,6 +15,7 @@ from secure import Secure
 
 from app import log
 from app.errors import CODES, ApiError
+from app.parts import LIMIT_HEADERS
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -35,7 +36,8 @@ def security_headers() -> dict[str, str]:
     """Return headers for an API that no browser renders."""
     headers = dict(Secure.with_default_headers().headers)
     return headers | {
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
         "Server": "dash",
@@ -49,8 +51,11 @@ def on_prepare(settings: Settings) -> Signal:
         fixed |= {"X-Dash-Version": settings.version, "X-Dash-Color": settings.color}
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(fixed)
+        for name, value in fixed.items():
+            response.headers.setdefault(name, value)  # a page says what it loads
+        response.headers["Server"] = fixed["Server"]
         response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.update(request.get(LIMIT_HEADERS, {}))
         response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
 
     return prepare

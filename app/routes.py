@@ -1,30 +1,26 @@
-"""The one route table and its handlers."""
+"""The one route table, and the handlers that belong to no part of the service."""
 
 from __future__ import annotations
 
+import json
+from functools import cache
+
 from aiohttp import web
-from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from app.access.auth import Authenticator
-from app.db import Database
-from app.errors import ApiError
-from app.health import OK, Health
-from app.metrics import CONTENT_TYPE, Metrics
-from app.settings import Settings
+from app import docs, openapi
+from app.access import keyroutes
+from app.health import OK
+from app.metrics import CONTENT_TYPE
+from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
+from app.parts import AUTH, DATABASE, HEALTH, KEY, KEYS, LIMITER, METRICS, SETTINGS
+from app.routing import Route, answer
 
-SETTINGS = web.AppKey("settings", Settings)
-DATABASE = web.AppKey("database", Database)
-AUTH = web.AppKey("auth", Authenticator)
-HEALTH = web.AppKey("health", Health)
-METRICS = web.AppKey("metrics", Metrics)
-
-# What `POST /v1/echo` takes: any JSON object, to be given back unchanged.
-ECHO = TypeAdapter(dict[str, JsonValue])
+__all__ = ["AUTH", "DATABASE", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "SETTINGS"]
 
 
 async def healthz(_request: web.Request) -> web.Response:
     """The process lives."""
-    return web.json_response({"status": "ok"})
+    return answer(Alive(status="ok"))
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -35,33 +31,50 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def me(request: web.Request) -> web.Response:
     """Who the key belongs to."""
-    key = await request.app[AUTH].authenticate(request.headers.get("Authorization"))
-    return web.json_response(
-        {
-            "user": {"id": str(key.user_id), "email": key.email, "role": key.role},
-            "key": {
-                "id": key.public_id,
-                "name": key.name,
-                "permissions": list(key.permissions),
-                "expires_at": key.expires_at.isoformat() if key.expires_at else None,
-            },
-        }
+    key = request[KEY]
+    return answer(
+        Me(
+            user=User(id=key.user_id, email=key.email, role=key.role),
+            key=OwnKey(
+                id=key.public_id,
+                name=key.name,
+                permissions=list(key.permissions),
+                expires_at=key.expires_at,
+            ),
+        )
     )
 
 
 async def echo(request: web.Request) -> web.Response:
     """Give back what was sent, byte for byte: what a release proves its POSTs with."""
-    await request.app[AUTH].authenticate(request.headers.get("Authorization"))
-    if request.content_type != "application/json":
-        raise ApiError(415, "unsupported_media_type", "send application/json")
-    body = await request.read()
-    try:
-        ECHO.validate_json(body, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise ApiError(422, "invalid", f"{where}: {first['msg'].lower()}") from None
-    return web.Response(body=body, content_type="application/json")
+    return web.Response(body=await request.read(), content_type="application/json")
+
+
+async def description(request: web.Request) -> web.Response:
+    """This description."""
+    text = _description(request.app[SETTINGS].version)
+    return web.Response(text=text, content_type="application/json")
+
+
+async def docs_page(request: web.Request) -> web.Response:
+    """This description as a page."""
+    page = _page(request.app[SETTINGS].version)
+    return web.Response(text=page, content_type="text/html", headers=docs.HEADERS)
+
+
+async def docs_style(_request: web.Request) -> web.Response:
+    """The page's style."""
+    return web.Response(text=docs.STYLE, content_type="text/css")
+
+
+@cache
+def _description(version: str) -> str:
+    return json.dumps(openapi.document(PUBLIC, version), ensure_ascii=False)
+
+
+@cache
+def _page(version: str) -> str:
+    return docs.page(openapi.document(PUBLIC, version))
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -82,9 +95,15 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 PUBLIC = [
-    web.get("/healthz", healthz),
-    web.get("/readyz", readyz),
-    web.get("/v1/me", me),
-    web.post("/v1/echo", echo),
+    Route(method="GET", path="/healthz", handler=healthz, answer=Alive, open=True),
+    Route(method="GET", path="/readyz", handler=readyz, answer=Readiness, open=True, errors=(503,)),
+    Route(method="GET", path="/openapi.json", handler=description, open=True),
+    Route(method="GET", path="/docs", handler=docs_page, open=True, media_type="text/html"),
+    Route(
+        method="GET", path="/docs/style.css", handler=docs_style, open=True, media_type="text/css"
+    ),
+    Route(method="GET", path="/v1/me", handler=me, answer=Me),
+    Route(method="POST", path="/v1/echo", handler=echo, body=AnyObject, answer=AnyObject),
+    *keyroutes.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]

@@ -88,8 +88,12 @@ class Settings(BaseSettings):
     key_cache_seconds: float = Field(300.0, ge=0)  # while the listener works
     key_cache_alone_seconds: float = Field(10.0, ge=0)  # while it does not
     key_cache_outage_seconds: float = Field(600.0, ge=0)  # while the database is gone
-    key_used_seconds: float = Field(60.0, gt=0)  # between two notes of when keys were used
+    key_used_seconds: float = Field(5.0, gt=0)  # between two notes of when keys were used
     hash_threads: int = Field(2, ge=1, le=16)
+    limit_share: int = Field(
+        8, ge=0
+    )  # a process serves 1 of so many parts of a key's requests a minute
+    # while the database is gone; 0 serves none
 
     db_password: SecretStr = SecretStr("")
     key_pepper: SecretStr = SecretStr("")

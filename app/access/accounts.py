@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.access import hashing
-from app.access.keys import ApiKey, ApiKeyRepository
+from app.access.keys import ApiKey, ApiKeyRepository, Limits
+from app.access.usage import Meter, UsageRepository
 from app.access.users import User, UserRepository
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg import AsyncConnection
 
     from app.db import Transactions
@@ -56,7 +59,15 @@ class Accounts:
         return user
 
     async def create_key(
-        self, email: str, *, pepper: str, name: str, days: int | None, create_user: bool
+        self,
+        email: str,
+        *,
+        pepper: str,
+        name: str,
+        days: int | None,
+        create_user: bool,
+        permissions: Sequence[str] = (),
+        limits: Limits | None = None,
     ) -> NewKey:
         """Make a key.
 
@@ -66,6 +77,8 @@ class Accounts:
             name: for people.
             days: until it expires; None is never.
             create_user: make the owner when there is none.
+            permissions: what it may, as far as its owner's role may.
+            limits: what it may use; the common ones when None.
 
         Raises:
             AccountError: there is no such user, or the email is no email.
@@ -88,6 +101,8 @@ class Accounts:
                 verifier=hashing.verifier(secret, public_id, pepper),
                 name=name,
                 expires_at=expires_at,
+                permissions=sorted(permissions),
+                limits=limits,
             )
 
         await self._database.run(work)
@@ -122,17 +137,34 @@ class Accounts:
 
         return await self._database.run(work)
 
-    async def revoke_key(self, public_id: str) -> ApiKey:
-        """Make a key useless, at once in every process. Raises AccountError: there is none."""
+    async def find_key(self, public_id: str) -> ApiKey:
+        """Return a key, whoever's it is. Raises AccountError: there is none."""
 
         async def work(connection: AsyncConnection) -> ApiKey:
-            keys = ApiKeyRepository(connection)
-            key = await keys.find_by_public_id(public_id)
+            key = await ApiKeyRepository(connection).find_by_public_id(public_id)
             if key is None:
                 raise AccountError(
                     f"there is no key {public_id!r}: python -m app key list --user EMAIL shows ids"
                 )
-            await keys.update(key.id, name=key.name, is_active=False, expires_at=key.expires_at)
             return key
 
         return await self._database.run(work)
+
+    async def revoke_key(self, public_id: str) -> ApiKey:
+        """Make a key useless, at once in every process. Raises AccountError: there is none."""
+        key = await self.find_key(public_id)
+        await self._database.run(
+            lambda c: ApiKeyRepository(c).update(
+                key.id, name=key.name, is_active=False, expires_at=key.expires_at
+            )
+        )
+        return key
+
+    async def limit_key(self, public_id: str, limits: Limits) -> int:
+        """Change what a key and those in its group may use, and return how many they are."""
+        key = await self.find_key(public_id)
+        return await self._database.run(lambda c: ApiKeyRepository(c).limit(key.group, limits))
+
+    async def used(self, key: ApiKey) -> dict[Meter, int]:
+        """Return what a key's group has used or reserved in the present minute and month."""
+        return await self._database.run(lambda c: UsageRepository(c).taken(key.group))

@@ -43,6 +43,7 @@ class Authenticator:
         self._proofs: dict[bytes, asyncio.Task[ApiKey]] = {}  # by verifier
         self._used: dict[UUID, datetime] = {}
         self._gone_until = float("-inf")
+        self._hashing = 0  # new secrets
         self.cache = KeyCache(settings)
 
     async def authenticate(self, header: str | None) -> ApiKey:
@@ -130,6 +131,17 @@ class Authenticator:
         except Unavailable:
             _log.warning("auth.verifier_not_kept", key=key.public_id)
         return proven
+
+    async def at_rest(self, secret: str) -> str:
+        """Return the bcrypt hash of a new secret. Raises ApiError: too many wait (429)."""
+        if self._hashing + len(self._proofs) >= MOST_WAITING:
+            raise ApiError(429, "busy", "too many keys are being made", retry_after=1)
+        self._hashing += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, hashing.at_rest, secret)
+        finally:
+            self._hashing -= 1
 
     async def run(self) -> None:
         """Note now and then when keys were used, until cancelled."""

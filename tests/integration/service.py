@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Self
 from pydantic import SecretStr
 
 from app.access.accounts import Accounts
+from app.access.keys import Limits
 from app.db import Direct
 from app.settings import Settings
 from tests.integration.postgres import Database
@@ -26,6 +27,7 @@ from tests.integration.postgres import Database
 ROOT = Path(__file__).resolve().parents[2]
 PEPPER = "a pepper for tests alone"
 START_SECONDS = 30
+WIDE = Limits(rate_limit=1_000_000)  # tests ask often; those of limits say theirs
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,12 @@ class App:
         """Run `migrate` as the schema's owner."""
         return self.run("migrate", *words, user="dash_owner")
 
-    def key(self, email: str = "ann@example.org") -> str:
+    def key(
+        self,
+        email: str = "ann@example.org",
+        permissions: Sequence[str] = (),
+        limits: Limits = WIDE,
+    ) -> str:
         """Make a key with its user as the command line does, without a process for it."""
         host, port = self.database.address
         settings = Settings(
@@ -122,7 +129,13 @@ class App:
             db_password=SecretStr(self.database.server.password),
         )
         made = Accounts(Direct(settings)).create_key(
-            email, pepper=self.pepper, name="default", days=None, create_user=True
+            email,
+            pepper=self.pepper,
+            name="default",
+            days=None,
+            create_user=True,
+            permissions=permissions,
+            limits=limits,
         )
         return asyncio.run(made).key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from psycopg.sql import SQL, Identifier
@@ -39,8 +40,18 @@ def schema(database: Database) -> dict[str, Any]:
         }
 
 
+def kept(before: dict[str, list[str]], after: dict[str, list[str]]) -> bool:
+    """Tell whether all rows are there as they were; columns may have been added."""
+    for table, rows in before.items():
+        columns = set(json.loads(rows[0])) if rows else set()
+        cut = [{k: v for k, v in json.loads(x).items() if k in columns} for x in after[table]]
+        if sorted(map(str, cut)) != sorted(str(json.loads(x)) for x in rows):
+            return False
+    return True
+
+
 def data(database: Database) -> dict[str, list[str]]:
-    """Return every row of every table as text, by table."""
+    """Return every row of every table as JSON, by table."""
     with database.connect() as connection:
         tables = connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
@@ -49,7 +60,7 @@ def data(database: Database) -> dict[str, list[str]]:
             name: [
                 row[0]
                 for row in connection.execute(
-                    SQL("SELECT t::text FROM {} t ORDER BY 1").format(Identifier(name))
+                    SQL("SELECT to_jsonb(t)::text FROM {} t ORDER BY 1").format(Identifier(name))
                 )
             ]
             for (name,) in tables

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from app import schema
 from tests.integration.service import App
 
+RELEASE = schema.load()
 KEY = re.compile(r"dash_([A-Za-z0-9]{12})_([A-Za-z0-9_-]{43})")
 LOST = "rows would be lost: --accept-loss undoes these steps with them"
 
@@ -15,8 +17,10 @@ LOST = "rows would be lost: --accept-loss undoes these steps with them"
 def test_migrate_brings_an_empty_database_up_and_says_so(bare: App) -> None:
     done = bare.migrate()
     assert (done.code, done.err) == (0, "")
-    assert done.out == "applied 0001_initial (expand)\nschema: 0001_initial\n"
-    assert bare.migrate().out == "schema: 0001_initial\n"
+    schema_line = f"schema: {', '.join(m.id for m in RELEASE)}\n"
+    steps = "".join(f"applied {m.id} ({m.kind})\n" for m in RELEASE)
+    assert done.out == steps + schema_line
+    assert bare.migrate().out == schema_line
 
 
 def test_a_plan_is_one_document_on_one_line(bare: App) -> None:
@@ -24,7 +28,7 @@ def test_a_plan_is_one_document_on_one_line(bare: App) -> None:
     assert (done.code, done.out.count("\n")) == (0, 1)
     assert done.document == {
         "applied": [],
-        "up": [{"id": "0001_initial", "name": "initial", "class": "expand"}],
+        "up": [{"id": m.id, "name": m.id[5:], "class": m.kind} for m in RELEASE],
         "held": [],
         "down": [],
         "compatible": False,
@@ -36,9 +40,9 @@ def test_what_would_lose_rows_ends_with_4_and_names_them(app: App) -> None:
     app.key()
     done = app.migrate("--to", "0")
     assert (done.code, done.err.strip()) == (4, LOST)
-    assert done.out.splitlines()[0] == (
+    assert (
         "left in place 0001_initial (expand), at risk users: 1 rows, api_keys: 1 rows"
-    )
+    ) in done.out.splitlines()
     assert app.database.query("SELECT count(*) FROM api_keys") == [(1,)]
     assert app.migrate("--to", "0", "--json").code == 4
     assert app.migrate("--to", "0", "--plan", "--json").code == 0
@@ -123,3 +127,49 @@ def test_a_wrong_password_is_said_and_not_shown(bare: App) -> None:
     assert "password authentication failed for user" in done.err
     assert "not the password" not in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_key_is_made_with_what_it_may_and_may_use(app: App) -> None:
+    words = ("--permission", "chat:write", "--rate", "7", "--tokens", "900", "--requests", "none")
+    made = app.run("key", "create", "--user", "a@b", "--create-user", *words, "--json")
+    shown = app.run("key", "show", made.document["id"], "--json").document
+    assert {name: shown[name] for name in ("permissions", "rate_limit", "token_budget")} == {
+        "permissions": ["chat:write"], "rate_limit": 7, "token_budget": 900,
+    }  # fmt: skip
+    assert (shown["request_budget"], shown["user"]) == (None, "a@b")
+    assert shown["used"] == {"minute": 0, "requests": 0, "tokens": 0}
+    assert "rate_limit: 7" in app.run("key", "show", made.document["id"]).out
+    assert made.document["key"] not in app.run("key", "show", made.document["id"]).out
+
+
+def test_a_key_is_rotated_once(app: App) -> None:
+    old = app.key().split("_")[1]
+    made = app.run("key", "rotate", old, "--hours", "1", "--json")
+    assert (made.code, made.document["replaces"]) == (0, old)
+    assert KEY.fullmatch(made.document["key"])
+    assert app.run("key", "show", old, "--json").document["replaced_by"] == made.document["id"]
+    again = app.run("key", "rotate", old)
+    assert (again.code, again.err) == (
+        1, f"the key was replaced by {made.document['id']} already\n"
+    )  # fmt: skip
+    app.run("key", "revoke", made.document["id"])
+    refused = app.run("key", "rotate", made.document["id"])
+    assert (refused.code, "is revoked: make a new one" in refused.err) == (1, True)
+
+
+def test_limits_are_changed_for_all_keys_that_share_them(app: App) -> None:
+    old = app.key().split("_")[1]
+    new = app.run("key", "rotate", old, "--json").document["id"]
+    done = app.run("key", "limit", new, "--rate", "9", "--tokens", "5")
+    assert done.out == (
+        f"key {new}: 9 requests a minute, in a month none requests and 5 tokens; 2 keys share it\n"
+    )
+    assert app.run("key", "show", old, "--json").document["rate_limit"] == 9
+    assert app.run("key", "limit", new).err == "say --rate, --requests or --tokens\n"
+    assert app.run("key", "limit", "nothing", "--rate", "1").code == 1
+
+
+def test_the_description_of_the_api_is_printed(app: App) -> None:
+    done = app.run("openapi")
+    assert (done.code, done.document["openapi"]) == (0, "3.1.0")
+    assert "/v1/keys/{id}/rotate" in done.document["paths"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from app.access import hashing
 from app.access.keys import ApiKey
+from app.access.usage import SHARE, Grant, Meter
 from app.errors import Unavailable
 from app.settings import Settings
 
@@ -43,6 +44,8 @@ class FakeDatabase:
     asked: list[float | None] = field(default_factory=list)
     written: list[tuple[Any, ...]] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    taken: dict[tuple[Any, ...], int] = field(default_factory=dict)  # by group, meter and period
+    now: float = 30.0  # seconds of its clock; a minute has 60 and a month 60,000
 
     async def run[T](self, work: Callable[[Any], Awaitable[T]], seconds: float | None = None) -> T:
         """Do what app.db.Transactions promises."""
@@ -86,16 +89,23 @@ class FakeConnection:
 
     def __init__(self, database: FakeDatabase) -> None:
         self._database = database
-        self._found: ApiKey | None = None
+        self._found: ApiKey | Grant | None = None
 
     def cursor(self, **_: object) -> FakeConnection:
         """Return itself: it is its own cursor."""
         return self
 
-    async def execute(self, query: object, values: tuple[Any, ...]) -> None:
-        """Find a key by its public id, or note what is written."""
+    async def execute(self, query: object, values: Any) -> None:
+        """Find a key by its public id, reserve for a key, or note what is written."""
+        if isinstance(values, dict):
+            self._found = self._reserve(values)
+            if self._database.gate is not None:
+                await self._database.gate.wait()
+            return
         if isinstance(query, str):
             self._database.written.append(values)
+            if "greatest(0, u.taken" in query:
+                self._give_back(values)
             if "SET verifier" in query:
                 self._renew(*values)
             return
@@ -103,9 +113,43 @@ class FakeConnection:
         if self._database.gate is not None:
             await self._database.gate.wait()
 
-    async def fetchone(self) -> ApiKey | None:
+    async def fetchone(self) -> ApiKey | Grant | None:
         """Return what was found when it was asked for."""
         return self._found
+
+    def _reserve(self, values: dict[str, Any]) -> Grant | None:
+        """Do what the real statement promises, with a clock that stands still."""
+        database = self._database
+        key = next((row for row in database.rows.values() if row.id == values["key"]), None)
+        if key is None:
+            return None
+        meter = Meter(values["meter"])
+        limit = {
+            Meter.MINUTE: key.rate_limit,
+            Meter.REQUESTS: key.request_budget,
+            Meter.TOKENS: key.token_budget,
+        }[meter] or 0
+        window = 60 if meter is Meter.MINUTE else 60_000
+        number, into = divmod(database.now, window)
+        period = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number * window)
+        row = (values["group"], meter, period)
+        if values["back_period"] == period:
+            database.taken[row] -= values["back"]
+        room = max(0, limit - database.taken.get(row, 0))
+        granted = 0 if room < values["need"] else max(values["need"], room // SHARE)
+        database.taken[row] = database.taken.get(row, 0) + granted
+        return Grant(
+            granted=granted,
+            period=period,
+            ends_in=window - into,
+            window=window,
+            limit=limit,
+            room=room - granted,
+        )
+
+    def _give_back(self, values: tuple[Any, ...]) -> None:
+        for group, meter, period, amount in zip(*values, strict=True):
+            self._database.taken[group, Meter(meter), period] -= amount
 
     def _renew(self, verifier: bytes, key_id: UUID) -> None:
         for public_id, row in self._database.rows.items():

@@ -1,0 +1,28 @@
+"""What handlers find in the application, by typed keys."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from app.access.auth import Authenticator
+from app.access.keys import ApiKey
+from app.access.keyservice import KeyService
+from app.access.limits import Limiter
+from app.access.principal import Principal
+from app.db import Database
+from app.health import Health
+from app.metrics import Metrics
+from app.settings import Settings
+
+SETTINGS = web.AppKey("settings", Settings)
+DATABASE = web.AppKey("database", Database)
+AUTH = web.AppKey("auth", Authenticator)
+HEALTH = web.AppKey("health", Health)
+METRICS = web.AppKey("metrics", Metrics)
+LIMITER = web.AppKey("limiter", Limiter)
+KEYS = web.AppKey("keys", KeyService)
+
+# What the guard leaves on a request.
+PRINCIPAL = web.RequestKey("principal", Principal)
+KEY = web.RequestKey("key", ApiKey)  # when it came in with one
+LIMIT_HEADERS = web.RequestKey("limit_headers", dict[str, str])

@@ -1,0 +1,114 @@
+"""One route: who may use it, what it takes and gives. The guard holds every request to it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from app import jsonbody
+from app.access import permissions
+from app.access.principal import Principal
+from app.errors import Forbidden
+from app.parts import AUTH, KEY, LIMIT_HEADERS, LIMITER, PRINCIPAL
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+BODY = web.RequestKey("body", BaseModel)
+QUERY = web.RequestKey("query", BaseModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A line of the route table; /openapi.json is made of the same.
+
+    `errors` are statuses beyond those that follow from the rest: 401, 403 and 429 of what needs
+    to be signed in, 400, 413, 415 and 422 of what takes a body, 422 of a query.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    answer: type[BaseModel] | None = None  # None: no content, or no JSON
+    status: int = 200
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    open: bool = False  # anybody may
+    permission: str = ""  # that is needed beyond being signed in
+    errors: tuple[int, ...] = ()
+    media_type: str = jsonbody.TYPE
+
+    def defined(self) -> web.RouteDef:
+        """Return it as aiohttp takes it, behind the guard."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if not self.open:
+                await _admit(request, self.permission)
+            if self.query is not None:
+                request[QUERY] = _query(request, self.query)
+            if self.body is not None:
+                request[BODY] = await jsonbody.read(request, self.body)
+            return await self.handler(request)
+
+        return web.RouteDef(self.method, self.path, guarded, {})
+
+    @property
+    def name(self) -> str:
+        """The operation's id."""
+        return getattr(self.handler, "__name__", "handler")
+
+
+async def _admit(request: web.Request, permission: str) -> None:
+    """Find out who calls, count the request, and look whether they may.
+
+    Raises:
+        ApiError: 401, 403, 429 or 503.
+    """
+    key = await request.app[AUTH].authenticate(request.headers.get("Authorization"))
+    limiter = request.app[LIMITER]
+    try:
+        await limiter.request(key)
+    finally:
+        request[LIMIT_HEADERS] = limiter.headers(key)
+    request[KEY] = key
+    request[PRINCIPAL] = Principal(
+        user_id=key.user_id,
+        role=key.role,
+        permissions=permissions.of_key(key.role, key.permissions),
+        key_id=key.id,
+    )
+    if permission and not request[PRINCIPAL].may(permission):
+        raise Forbidden(permission)
+
+
+def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
+    given: dict[str, Any] = {}
+    for name, value in request.query.items():
+        if name in given:
+            raise jsonbody.ApiError(422, "invalid", "a parameter is given twice")
+        given[name] = value
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise jsonbody.invalid(error, "query") from None
+
+
+def body[M: BaseModel](request: web.Request, model: type[M]) -> M:
+    """Return the body that the guard checked."""
+    found = request[BODY]
+    assert isinstance(found, model)  # noqa: S101 -- the route table names the same model
+    return found
+
+
+def query[M: BaseModel](request: web.Request, model: type[M]) -> M:
+    """Return the query that the guard checked."""
+    found = request[QUERY]
+    assert isinstance(found, model)  # noqa: S101 -- the route table names the same model
+    return found
+
+
+def answer(model: BaseModel, status: int = 200) -> web.Response:
+    """Return a model as JSON."""
+    return web.json_response(model.model_dump(mode="json"), status=status)
