@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from app import jsonbody
 from app.access import permissions
 from app.access.principal import Principal
-from app.errors import Forbidden
+from app.errors import ApiError, Forbidden
 from app.parts import AUTH, KEY, LIMIT_HEADERS, LIMITER, PRINCIPAL
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -87,7 +87,7 @@ def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
     given: dict[str, Any] = {}
     for name, value in request.query.items():
         if name in given:
-            raise jsonbody.ApiError(422, "invalid", "a parameter is given twice")
+            raise ApiError(422, "invalid", "a parameter is given twice")
         given[name] = value
     try:
         return model.model_validate(given)
