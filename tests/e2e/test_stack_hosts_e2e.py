@@ -116,8 +116,10 @@ def test_no_secret_stands_in_the_environment(
 def test_private_keys_are_for_root_alone(hosts: dict[str, Any]) -> None:
     certificate = hosts["edge-1"].file("/etc/haproxy/certs/edge.pem")
     assert (certificate.mode, certificate.user) == (0o600, "root")
-    key = hosts["db-1"].run("find /etc /var/lib/postgresql -name '*.key' -perm /o=r").stdout
-    assert key == ""
+    key = hosts["db-1"].file("/etc/postgresql/17/main/server.key")
+    assert key.mode == 0o600
+    readable = hosts["db-1"].run("find /etc /var/lib/postgresql -name '*.key' -perm /o=r").stdout
+    assert readable == ""
 
 
 @pytest.mark.parametrize(
