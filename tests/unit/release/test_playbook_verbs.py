@@ -219,8 +219,7 @@ def test_an_interrupted_deploy_is_undone_before_the_next_one(
     assert (first["args"]["kind"], first["args"]["holder_is_dead"]) == ("recover", "old")
     assert first["args"]["id"] != second["args"]["id"]
     assert versions(played, "release_activate", "app-blue-1") == [A.name, C.name]
-    told = [c["args"]["entries"][0] for c in played.of("ledger_append")]
-    assert [(e["kind"], e["outcome"]) for e in told] == [
+    assert [(e["kind"], e["outcome"]) for e in played.entries()] == [
         ("recover", "abandoned"),
         ("deploy", "done"),
     ]
