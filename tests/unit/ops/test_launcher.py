@@ -32,7 +32,9 @@ case "$*" in
     [ ! -e "$CALLS.nouv" ] || exit 1
     cp "$CALLS.uv" "$(dirname "$0")/uv" ;;
   *"-m pip install"*) [ ! -e "$CALLS.offline" ] ;;
-  "-P -m ops"*) shift 3; for word in "$@"; do echo "word:$word"; done; exit 7 ;;
+  "-P -m ops"*)
+    echo "$PYTHONDONTWRITEBYTECODE:$PYTHONPYCACHEPREFIX" >"$CALLS.bytecode"
+    shift 3; for word in "$@"; do echo "word:$word"; done; exit 7 ;;
   *) echo "unexpected: $*" >&2; exit 99 ;;
 esac
 """
@@ -163,6 +165,18 @@ def test_a_second_run_only_runs_the_verb(machine: Machine) -> None:
     assert [call.split(" ", 1)[1].rpartition("venv/bin/")[2] for call in machine.calls] == [
         "python -P -m ops status"
     ]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [({}, ""), ({"PYTHONDONTWRITEBYTECODE": "1"}, ".dash")])
+def test_compiled_files_are_kept_and_where_nobody_wants_them_lie_in_dash(
+    machine: Machine, asked: dict[str, str], kept: str
+) -> None:
+    machine.python("python3.13", "3.13")
+    machine.run(**asked)
+    unwanted, _, prefix = machine.calls_file.with_name("calls.bytecode").read_text().partition(":")
+
+    assert unwanted == ""
+    assert prefix.strip() == (f"{machine.root}/{kept}/cache/pyc" if kept else "")
 
 
 def test_changed_requirements_are_installed_into_the_venv_in_place(machine: Machine) -> None:
