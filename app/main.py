@@ -16,6 +16,8 @@ from app import log, middleware, routes
 from app.access.auth import Authenticator
 from app.access.keyservice import KeyService
 from app.access.limits import Limiter
+from app.access.passwords import Passwords
+from app.access.sessionservice import SessionService
 from app.db import Database
 from app.errors import CannotServe
 from app.health import Health
@@ -50,6 +52,7 @@ def create_app(settings: Settings) -> web.Application:
     authenticator = app[routes.AUTH] = Authenticator(database, settings, metrics)
     app[routes.LIMITER] = Limiter(database, settings)
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
+    app[routes.SESSIONS] = SessionService(database, settings, Passwords(settings.hash_threads))
     app.on_response_prepare.append(middleware.on_prepare(settings))
     app.cleanup_ctx.extend([_database, _background])
     app.add_routes([route.defined() for route in routes.PUBLIC])
@@ -87,6 +90,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await asyncio.gather(*tasks, return_exceptions=True)
     await authenticator.close()
     await limiter.close()
+    app[routes.SESSIONS].passwords.close()
 
 
 def _ended(task: asyncio.Task[None]) -> None:
