@@ -9,6 +9,7 @@ from app.access.keys import ApiKey
 from app.access.keyservice import KeyService
 from app.access.limits import Limiter
 from app.access.principal import Principal
+from app.access.resets import ResetService
 from app.access.sessions import Session
 from app.access.sessionservice import SessionService
 from app.db import Database
@@ -23,6 +24,7 @@ HEALTH = web.AppKey("health", Health)
 METRICS = web.AppKey("metrics", Metrics)
 LIMITER = web.AppKey("limiter", Limiter)
 KEYS = web.AppKey("keys", KeyService)
+RESETS = web.AppKey("resets", ResetService)
 SESSIONS = web.AppKey("sessions", SessionService)
 
 # What the guard leaves on a request.

@@ -8,7 +8,7 @@ from functools import cache
 from aiohttp import web
 
 from app import docs, openapi
-from app.access import keyroutes, sessionroutes
+from app.access import auditroutes, keyroutes, sessionroutes
 from app.health import OK
 from app.metrics import CONTENT_TYPE
 from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
@@ -20,6 +20,7 @@ from app.parts import (
     KEYS,
     LIMITER,
     METRICS,
+    RESETS,
     SESSION,
     SESSIONS,
     SETTINGS,
@@ -27,7 +28,8 @@ from app.parts import (
 from app.routing import Route, answer
 
 __all__ = [
-    "AUTH", "DATABASE", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "SESSIONS", "SETTINGS",
+    "AUTH", "DATABASE", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "RESETS", "SESSIONS",
+    "SETTINGS",
 ]  # fmt: skip
 
 
@@ -122,5 +124,6 @@ PUBLIC = [
     Route(method="POST", path="/v1/echo", handler=echo, body=AnyObject, answer=AnyObject),
     *keyroutes.ROUTES,
     *sessionroutes.ROUTES,
+    *auditroutes.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]

@@ -11,13 +11,16 @@ from app.access import browser
 from app.access.keymodels import Page
 from app.access.sessionmodels import (
     PasswordChange,
+    Reset,
+    ResetAsked,
+    ResetWish,
     SessionPage,
     SessionRow,
     SignIn,
     SignUp,
 )
 from app.models import Me, OwnSession, User
-from app.parts import PRINCIPAL, SESSION, SESSIONS, SETTINGS
+from app.parts import PRINCIPAL, RESETS, SESSION, SESSIONS, SETTINGS
 from app.routing import Route, answer, body, query
 
 if TYPE_CHECKING:
@@ -96,6 +99,20 @@ async def change_password(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def ask_reset(request: web.Request) -> web.Response:
+    """Ask for a link by mail to set one's password anew."""
+    email = body(request, ResetWish).email
+    await request.app[RESETS].ask(email, browser.caller(request))
+    return answer(ResetAsked(), 202)
+
+
+async def confirm_reset(request: web.Request) -> web.Response:
+    """Set one's password with the token of a link; all sessions end."""
+    wish = body(request, Reset)
+    await request.app[RESETS].confirm(wish.token, wish.password, browser.caller(request))
+    return _gone()
+
+
 def _gone() -> web.Response:
     response = web.Response(status=204)
     browser.forget(response)
@@ -162,5 +179,24 @@ ROUTES = [
         body=PasswordChange,
         status=204,
         session=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/password-resets",
+        handler=ask_reset,
+        body=ResetWish,
+        answer=ResetAsked,
+        status=202,
+        open=True,
+        errors=(403, 429, 503),
+    ),
+    Route(
+        method="POST",
+        path="/v1/password-resets/confirm",
+        handler=confirm_reset,
+        body=Reset,
+        status=204,
+        open=True,
+        errors=(403, 429, 503),
     ),
 ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.access import audit, passwords
+from app.access import audit, passwords, tokens
 from app.access.attempts import AttemptRepository, Subject, network, subject
 from app.access.audit import AuditRepository, Event
+from app.access.resettokens import ResetRepository
 from app.access.sessions import Session, SessionRepository
 from app.access.users import Credentials, User, UserRepository
-from app.errors import ApiError, Conflict, NotFound, Unauthorized
+from app.errors import ApiError, Conflict, NotFound, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from app.db import Transactions
     from app.settings import Settings
 
-TOKEN_BYTES = 32  # 256 bits
-TOKEN_LENGTH = 43  # characters
+PURGE_SECONDS = 900.0  # between two looks for what is over
 FREE_SIGN_UPS = 10  # of an address
 WRONG = "email or password is wrong"
 
@@ -38,16 +38,6 @@ class Begun:
 
     token: str = field(repr=False)
     session: Session
-
-
-def new_token() -> str:
-    """Return a token that nobody guesses."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
-
-
-def at_rest(token: str) -> bytes:
-    """Return what is kept of a token."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 class SessionService:
@@ -89,7 +79,7 @@ class SessionService:
         """
         subjects = self._subjects(email, caller)
         user = await self._verified(email, password, subjects)
-        token = new_token()
+        token = tokens.new_token()
 
         async def work(connection: AsyncConnection) -> Session | None:
             log = AuditRepository(connection)
@@ -103,7 +93,7 @@ class SessionService:
             await _forgive(connection, subjects)
             session = await SessionRepository(connection).create(
                 known.id,
-                token_hash=at_rest(token),
+                token_hash=tokens.at_rest(token),
                 seconds=self._settings.session_seconds,
                 address=caller.address,
                 agent=caller.agent,
@@ -120,9 +110,9 @@ class SessionService:
         """Return the session of a token. Raises Unauthorized."""
         idle = self._settings.session_idle_seconds
         found = None
-        if len(token) == TOKEN_LENGTH and token.isascii():
+        if len(token) == tokens.LENGTH and token.isascii():
             found = await self._database.run(
-                lambda c: SessionRepository(c).find(at_rest(token), idle)
+                lambda c: SessionRepository(c).find(tokens.at_rest(token), idle)
             )
         if found is None:
             raise Unauthorized("the session is over: sign in again")
@@ -191,6 +181,15 @@ class SessionService:
         made = hmac.new(self._pepper.encode(), f"csrf:{session_id}".encode(), hashlib.sha256)
         return made.hexdigest()
 
+    async def run(self) -> None:
+        """Clear up now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(PURGE_SECONDS)
+            try:
+                await self.purge()
+            except Unavailable:
+                continue
+
     async def purge(self) -> None:
         """Remove sessions and attempts that count no more."""
         idle = self._settings.session_idle_seconds
@@ -198,6 +197,7 @@ class SessionService:
         async def work(connection: AsyncConnection) -> None:
             await SessionRepository(connection).purge(idle)
             await AttemptRepository(connection).purge()
+            await ResetRepository(connection).purge()
 
         await self._database.run(work)
 

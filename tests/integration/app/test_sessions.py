@@ -62,7 +62,7 @@ def test_no_secret_is_in_the_database_nor_in_the_log(
     app: App, service: Serving, ann: Browser
 ) -> None:
     rows = "".join(
-        str(app.database.query(f"SELECT to_jsonb(t)::text FROM {table} t"))
+        str(app.database.query(f"SELECT to_jsonb(t)::text FROM {table} t"))  # noqa: S608 -- our own names
         for table in ("users", "sessions", "audit_log", "sign_in_failures")
     )
     assert ann.id in rows
@@ -85,7 +85,7 @@ def test_a_session_goes_on_in_another_process_and_ends_in_all_at_once(
         assert ann.send("GET", "/v1/me").status == 401
 
 
-def test_a_session_ends_when_it_is_not_used(app: App, service: Serving, ann: Browser) -> None:
+def test_a_session_ends_when_it_is_not_used(app: App, ann: Browser) -> None:
     with app.serve(session_idle_seconds=2) as quick:
         ann.service = quick.ready()
         app.database.query("UPDATE sessions SET last_seen_at = now() - interval '1.5 s'")
@@ -104,9 +104,7 @@ def test_a_session_ends_after_its_time_however_much_it_is_used(app: App) -> None
         until(lambda: browser.send("GET", "/v1/me").status == 401, 5)
 
 
-def test_one_sees_and_ends_ones_own_sessions_and_no_others(
-    app: App, service: Serving, ann: Browser
-) -> None:
+def test_one_sees_and_ends_ones_own_sessions_and_no_others(service: Serving, ann: Browser) -> None:
     sign_up(service, "bob@example.org")
     bob, second = Browser(service), Browser(service)
     assert [bob.sign_in("bob@example.org").status, second.sign_in().status] == [201, 201]
