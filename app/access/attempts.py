@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from psycopg import AsyncConnection
 
+FIRST_WAIT = 5.0  # seconds; a password that is being checked then has its answer before it ends
 FORGET_SECONDS = 86_400  # without a failure; then all begins anew
 _LOCK = (
     "INSERT INTO sign_in_failures AS f (kind, subject) VALUES (%s, %s) "
@@ -67,8 +68,8 @@ def network(address: str) -> str:
 
 
 def wait(failures: int, free: int, most: float) -> float:
-    """Return how long to wait after so many failures: 1, 2, 4, ... seconds beyond the free ones."""
-    return 0.0 if failures < free else min(most, 2.0 ** min(failures - free, 60))
+    """Return seconds to wait after so many failures: beyond the free ones 5, 10, 20, ..."""
+    return 0.0 if failures < free else min(most, FIRST_WAIT * 2.0 ** min(failures - free, 60))
 
 
 class AttemptRepository:

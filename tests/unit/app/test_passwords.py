@@ -119,8 +119,8 @@ async def test_beyond_a_bound_one_is_told_to_come_back(
 
 
 def test_each_failure_beyond_the_free_ones_makes_one_wait_twice_as_long() -> None:
-    assert [wait(n, 5, 900) for n in (0, 4, 5, 6, 7, 14, 15, 10**6)] == [
-        0, 0, 1, 2, 4, 512, 900, 900,
+    assert [wait(n, 5, 900) for n in (0, 4, 5, 6, 7, 12, 13, 10**6)] == [
+        0, 0, 5, 10, 20, 640, 900, 900,
     ]  # fmt: skip
 
 
