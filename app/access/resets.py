@@ -33,7 +33,7 @@ class BadToken(ApiError):
     """The link opens nothing."""
 
     def __init__(self) -> None:
-        super().__init__(422, "bad_token", "the link is unknown, used or too old: ask for another")
+        super().__init__(403, "bad_token", "the link is unknown, used or too old: ask for another")
 
 
 def link(settings: Settings, token: str) -> str:
@@ -122,7 +122,7 @@ class ResetService:
         """Set a password; all sessions end and what was tried in vain is forgotten.
 
         Raises:
-            ApiError: a weak password or a token that opens nothing (422), or too many wait (429).
+            ApiError: a token that opens nothing (403), a weak password (422), too many wait (429).
         """
         kept = at_rest(token)
         email = await self._database.run(lambda c: ResetRepository(c).email(kept))
