@@ -106,7 +106,7 @@ def test_a_known_user_takes_as_long_as_an_unknown_one(service: Serving) -> None:
             times.append(time.perf_counter() - started)
         return min(times)
 
-    assert 0.6 < quickest(EMAIL) / quickest("no@example.org") < 1.7
+    assert 0.4 < quickest(EMAIL) / quickest("no@example.org") < 2.5
 
 
 def test_a_changed_password_ends_the_other_sessions(
