@@ -11,9 +11,7 @@ import psycopg
 from app import clikeys, clisessions, log, migrate, schema
 from app.access.accounts import AccountError, Accounts
 from app.access.users import ROLES
-from app.console import DONE
-from app.console import add as _add
-from app.console import out as _out
+from app.console import DONE, add, out
 from app.db import Direct, reason, unreachable
 from app.errors import ApiError, CannotServe
 from app.settings import Settings, SettingsError, load
@@ -38,7 +36,7 @@ def _serve(settings: Settings, _args: argparse.Namespace) -> int:
 def _openapi(settings: Settings, _args: argparse.Namespace) -> int:
     from app import openapi, routes  # noqa: PLC0415 -- the other commands start faster without it
 
-    _out(openapi.document(routes.PUBLIC, settings.version), "", as_json=True)
+    out(openapi.document(routes.PUBLIC, settings.version), "", as_json=True)
     return DONE
 
 
@@ -55,7 +53,7 @@ def _migrate(settings: Settings, args: argparse.Namespace) -> int:
         report = migrate.Migrator(connection, known, settings.version, limits).run(
             plan=args.plan, to=args.to, contract=args.contract, accept_loss=args.accept_loss
         )
-    _out(vars(report), _describe(report, plan=args.plan), as_json=args.json)
+    out(vars(report), _describe(report, plan=args.plan), as_json=args.json)
     if not report.left or args.plan:
         return DONE
     if not args.json:
@@ -91,7 +89,7 @@ def _step(step: dict[str, Any]) -> str:
 async def _create_user(settings: Settings, args: argparse.Namespace) -> int:
     user = await Accounts(Direct(settings)).create_user(args.email, args.role)
     document = {"id": str(user.id), "email": user.email, "role": user.role}
-    _out(document, f"user {user.email} ({user.role}) made", as_json=args.json)
+    out(document, f"user {user.email} ({user.role}) made", as_json=args.json)
     return DONE
 
 
@@ -99,7 +97,7 @@ async def _list_users(settings: Settings, args: argparse.Namespace) -> int:
     users = await Accounts(Direct(settings)).list_users()
     rows = [{"id": str(u.id), "email": u.email, "role": u.role} for u in users]
     text = "\n".join(f"{u['email']} ({u['role']})" for u in rows)
-    _out({"users": rows}, text or "there are no users", as_json=args.json)
+    out({"users": rows}, text or "there are no users", as_json=args.json)
     return DONE
 
 
@@ -113,10 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_migrate(verbs.add_parser("migrate", help="bring the schema up, or back to a migration"))
     user = verbs.add_parser("user", help="people and programs that have keys")
     nouns = user.add_subparsers(required=True, metavar="create|list|role|password-link")
-    create = _add(nouns, "create", "add a user", _create_user)
+    create = add(nouns, "create", "add a user", _create_user)
     create.add_argument("--email", required=True)
     create.add_argument("--role", choices=ROLES, default="user")
-    _add(nouns, "list", "show every user", _list_users)
+    add(nouns, "list", "show every user", _list_users)
     clisessions.add_user_verbs(nouns)
     clisessions.add_verbs(verbs.add_parser("session", help="where people are signed in"))
     clikeys.add_verbs(verbs.add_parser("key", help="API keys"))

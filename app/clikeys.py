@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.access import hashing
 from app.access.accounts import AccountError, Accounts
-from app.access.keys import Limits
+from app.access.keys import LONGEST_DAYS, MOST_BUDGET, MOST_REQUESTS, Limits
 from app.access.keyservice import KeyService
 from app.access.permissions import PERMISSIONS, of_role
 from app.access.principal import Principal
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from app.access.usage import Meter
     from app.settings import Settings
 
-LONGEST_DAYS = 3650
 LONGEST_HOURS = 720
-MOST_REQUESTS = 1_000_000  # a minute
-MOST_BUDGET = 10**15
 NONE = "none"
 _COUNT = number(0, MOST_BUDGET, "a number")
 
@@ -100,12 +97,7 @@ async def _limit(settings: Settings, args: argparse.Namespace) -> int:
     if limits is None:
         raise AccountError("say --rate, --requests or --tokens")
     many = await accounts.limit_key(args.id, limits)
-    changed = replace(
-        key,
-        rate_limit=limits.rate_limit,
-        request_budget=limits.request_budget,
-        token_budget=limits.token_budget,
-    )
+    changed = replace(key, **asdict(limits))
     shared = "" if many == 1 else f"; {many} keys share it"
     text = (
         f"key {key.public_id}: {limits.rate_limit} requests a minute, in a month "

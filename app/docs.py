@@ -67,12 +67,9 @@ def _operation(path: str, method: str, operation: Document) -> str:
 def _who(operation: Document) -> str:
     if not operation["security"]:
         return "Open to everybody."
-    permission = operation.get("x-permission")
-    return (
-        f"Needs a key that may <code>{escape(permission)}</code>."
-        if permission
-        else ("Needs a key.")
-    )
+    if permission := operation.get("x-permission"):
+        return f"Needs a key that may <code>{escape(permission)}</code>."
+    return "Needs a key."
 
 
 def _parts(operation: Document) -> Iterator[str]:

@@ -103,7 +103,7 @@ def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
     given: dict[str, Any] = {}
     for name, value in request.query.items():
         if name in given:
-            raise jsonbody.ApiError(422, "invalid", "a parameter is given twice")
+            raise ApiError(422, "invalid", "a parameter is given twice")
         given[name] = value
     try:
         return model.model_validate(given)

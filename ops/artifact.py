@@ -105,7 +105,7 @@ def build(source: Path, out: Path, machine: str) -> Artifact:
     raw = archive.canonical(manifest)
     digest = archive.digest_of(raw)
     target = out / archive.file_name(named, digest)
-    built = not _is_there(target, digest)
+    built = not _is_there(target, named, digest)
     if built:
         archive.pack(raw, members, target)
     found = Artifact.of(target.absolute(), manifest, digest)
@@ -113,16 +113,13 @@ def build(source: Path, out: Path, machine: str) -> Artifact:
     return Artifact(**{**asdict(found), "built": built, "seconds": took})
 
 
-def _is_there(target: Path, digest: str) -> bool:
+def _is_there(target: Path, named: str, digest: str) -> bool:
     """Tell whether a whole artifact lies at `target`; refuse another content of its version."""
-    named = archive.parse_name(target.name)
-    for other in sorted(target.parent.glob("dash-*.tar.zst")):
-        found = archive.parse_name(other.name)
-        if found and named and found[0] == named[0] and found[1] != named[1]:
-            raise BuildError(
-                f"version {named[0]} is known with another content ({other.name}, now "
-                f"{digest[:12]}): raise __version__ in app/__init__.py, or remove that file"
-            )
+    if others := _other_contents(target.parent, named, digest):
+        raise BuildError(
+            f"version {named} is known with another content ({others[0].name}, now "
+            f"{digest[:12]}): raise __version__ in app/__init__.py, or remove that file"
+        )
     try:
         archive.verify(target)
     except BuildError as error:
@@ -130,6 +127,13 @@ def _is_there(target: Path, digest: str) -> bool:
             sys.stderr.write(f"building it again: {error}\n")
         return False
     return True
+
+
+def _other_contents(out: Path, named: str, digest: str) -> list[Path]:
+    """Return the artifacts that have a version and another digest."""
+    paths = sorted(out.glob("dash-*.tar.zst"))
+    found = [(path, archive.parse_name(path.name)) for path in paths]
+    return [p for p, name in found if name and name[0] == named and name[1] != digest[:12]]
 
 
 def inspect(path: Path) -> Artifact:
@@ -156,10 +160,11 @@ def take(path: Path, out: Path) -> Artifact:
     """
     found = inspect(path)
     out.mkdir(parents=True, exist_ok=True)
-    if not list(out.glob(f"dash-{found.version}-{'[0-9a-f]' * 12}.tar.zst")):
+    kept = out / path.name
+    if not kept.exists() and not _other_contents(out, found.version, found.digest):
         part = out / f".{path.name}.part"
         shutil.copyfile(path, part)
-        part.replace(out / path.name)
+        part.replace(kept)
     return found
 
 

@@ -112,8 +112,6 @@ class Counter:
 
     def alone(self, share: int, now: float) -> bool:
         """Use a process's own part of a minute's limit, while the database is gone."""
-        if not share:
-            return False
         if now >= self._alone_until:
             self._alone_until, self._alone = now + 60, max(1, self.limit // share)
             self._served_alone = 0

@@ -8,14 +8,11 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from app.access.keys import ApiKey, Limits
+from app.access.keys import LONGEST_DAYS, MOST_BUDGET, MOST_REQUESTS, ApiKey, Limits
 from app.access.permissions import PERMISSIONS
 from app.models import WHOLE, Answer, Body, Query
 
-LONGEST_DAYS = 3650
 LONGEST_OVERLAP = 30 * 24 * 3600  # seconds
-MOST_REQUESTS = 1_000_000  # a minute
-MOST_BUDGET = 10**15
 # Letters of many scripts, digits and signs; nothing invisible, nothing that turns the line around.
 NAME = "^[ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u05ff\u0620-\u06dc\u0900-\u17b3\u3040-\ud7ff]+$"
 

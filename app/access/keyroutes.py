@@ -17,7 +17,7 @@ from app.access.keymodels import (
     limits_of,
 )
 from app.access.keys import Limits
-from app.access.keyservice import Change
+from app.access.keyservice import Change, Made
 from app.parts import KEYS, PRINCIPAL
 from app.routing import Route, answer, body, query
 
@@ -34,9 +34,7 @@ async def create_key(request: web.Request) -> web.Response:
         expires_at=_in_days(wish.expires_in_days),
         limits=limits_of(wish, Limits()),
     )
-    response = answer(MadeKey.made(made.key, made.whole), 201)
-    response.headers["Location"] = f"/v1/keys/{made.key.public_id}"
-    return response
+    return _made(made)
 
 
 async def list_keys(request: web.Request) -> web.Response:
@@ -79,6 +77,10 @@ async def rotate_key(request: web.Request) -> web.Response:
     """Make the key that follows one of one's own; the old one goes on for a while."""
     until = datetime.now(UTC) + timedelta(seconds=body(request, Rotation).overlap_seconds)
     made = await request.app[KEYS].rotate(request[PRINCIPAL], request.match_info["id"], until)
+    return _made(made)
+
+
+def _made(made: Made) -> web.Response:
     response = answer(MadeKey.made(made.key, made.whole), 201)
     response.headers["Location"] = f"/v1/keys/{made.key.public_id}"
     return response

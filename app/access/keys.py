@@ -56,6 +56,12 @@ _USED = (
 )
 
 
+# What may be asked for, over HTTP and on the command line
+LONGEST_DAYS = 3650
+MOST_REQUESTS = 1_000_000  # a minute
+MOST_BUDGET = 10**15
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What the keys of a group may use: requests a minute, requests and tokens a month."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -198,11 +198,6 @@ class KeyService:
             key_hash=await self._at_rest(secret),
             verifier=hashing.verifier(secret, public_id, self._pepper),
         )
-
-
-def changed(limits: Limits, **some: int | None) -> Limits:
-    """Return limits of which some are others."""
-    return replace(limits, **some)  # type: ignore[arg-type] # the request model has checked them
 
 
 async def _note(

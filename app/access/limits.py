@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from psycopg import AsyncConnection
+
     from app.access.keys import ApiKey
     from app.db import Transactions
     from app.settings import Settings
@@ -164,8 +166,8 @@ class Limiter:
         asked_at = self._clock()
         need, back = max(1, counter.need(amount, asked_at)), counter.old(asked_at)
 
-        async def work(connection: object) -> Grant | None:
-            return await UsageRepository(connection).reserve(key, counter.meter, need, back)  # type: ignore[arg-type] # a connection
+        async def work(connection: AsyncConnection) -> Grant | None:
+            return await UsageRepository(connection).reserve(key, counter.meter, need, back)
 
         try:
             grant = await self._database.run(work)

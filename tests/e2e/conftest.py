@@ -27,6 +27,15 @@ def _artifacts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return Artifacts(lab, tmp_path_factory.mktemp("artifacts"))
 
 
+@pytest.fixture(name="base")
+def _base(lab: Lab, artifacts: dict[str, dict[str, Any]]) -> str:
+    """Have the plain release active, and return its version."""
+    artifact = artifacts["plain"]
+    if lab.active()[1] != artifact["version"]:
+        lab.ok("deploy", "--artifact", artifact["path"], "--watch", "3", "--force")
+    return str(artifact["version"])
+
+
 class Artifacts(dict[str, dict[str, Any]]):
     """Artifacts by the name of their variant, each built when first asked for."""
 

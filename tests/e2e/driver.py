@@ -73,8 +73,9 @@ class Lab:
         process = self.start(*words, env=env)
         try:
             output, _ = process.communicate(timeout=COMMAND_TIMEOUT)
-        except subprocess.TimeoutExpired:
+        except BaseException:  # the test's own time limit too: nothing may go on without it
             os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
             raise
         return Done(process.returncode, output, time.monotonic() - started)
 
@@ -252,19 +253,25 @@ def kill_at(lab: Lab, process: subprocess.Popen[str], since: float, step: str, n
     Returns False when the command ended before it came to that step.
     """
     while process.poll() is None:
-        for file in (lab.directory / "logs").glob("*.events"):
-            if file.stat().st_mtime < since:
-                continue
-            whole = file.read_text(encoding="utf-8").rpartition("\n")[0]  # it is being written
-            for line in whole.splitlines():
-                event = json.loads(line)
-                if event["t"] >= since and event["step"].startswith(step):
-                    if number == signal.SIGKILL:
-                        kill_all(process, lab)
-                    else:
-                        os.killpg(process.pid, number)
-                    return True
+        if begun(lab, since, step):
+            if number == signal.SIGKILL:
+                kill_all(process, lab)
+            else:
+                os.killpg(process.pid, number)
+            return True
         time.sleep(0.02)
+    return False
+
+
+def begun(lab: Lab, since: float, step: str) -> bool:
+    """Return whether a command that was started after `since` (epoch seconds) came to a step."""
+    for file in (lab.directory / "logs").glob("*.events"):
+        if file.stat().st_mtime < since:
+            continue
+        whole = file.read_text(encoding="utf-8").rpartition("\n")[0]  # it is being written
+        events = (json.loads(line) for line in whole.splitlines())
+        if any(event["t"] >= since and event["step"].startswith(step) for event in events):
+            return True
     return False
 
 

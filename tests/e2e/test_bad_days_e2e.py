@@ -21,15 +21,6 @@ WENT_BACK = 3
 DECISION = 4
 
 
-@pytest.fixture(name="base")
-def _base(lab: Lab, artifacts: Artifact) -> str:
-    """Have the plain release active, and return its version."""
-    artifact = artifacts["plain"]
-    if lab.active()[1] != artifact["version"]:
-        lab.ok("deploy", "--artifact", artifact["path"], "--watch", "3", "--force")
-    return str(artifact["version"])
-
-
 def _deploy(lab: Lab, artifact: dict[str, Any], *words: str) -> Any:
     return lab.dash("deploy", "--artifact", artifact["path"], "--watch", "5", *words)
 

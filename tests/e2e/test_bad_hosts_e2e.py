@@ -15,20 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.driver import Lab, wait_for
+from tests.e2e.driver import Lab, begun, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 Artifact = dict[str, dict[str, Any]]
 UNCHANGED = 1  # ./dash: failed, and no client noticed
-
-
-@pytest.fixture(name="base")
-def _base(lab: Lab, artifacts: Artifact) -> str:
-    """Have the plain release active, and return its version."""
-    artifact = artifacts["plain"]
-    if lab.active()[1] != artifact["version"]:
-        lab.ok("deploy", "--artifact", artifact["path"], "--watch", "3", "--force")
-    return str(artifact["version"])
 
 
 def _idle(lab: Lab) -> str:
@@ -57,7 +48,7 @@ def test_a_host_lost_during_a_deploy_harms_no_client(
         process = lab.start(
             "deploy", "--artifact", artifacts["second"]["path"], "--watch", "3", "--force"
         )
-        assert wait_for(lambda: _begun(lab, since, "4 migrate"), 60, every=0.05)
+        assert wait_for(lambda: begun(lab, since, "4 migrate"), 60, every=0.05)
         with _paused(container):
             output, _ = process.communicate(timeout=400)
         after = lab.ok(
@@ -188,15 +179,3 @@ def test_a_reload_of_the_edge_cuts_no_long_request(lab: Lab, base: str) -> None:
             answer += part
 
     assert answer.startswith(b"HTTP/1.1 200 "), answer[:300]
-
-
-def _begun(lab: Lab, since: float, step: str) -> bool:
-    """Return whether a command that began after `since` has come to a step."""
-    for file in (lab.directory / "logs").glob("*.deploy.events"):
-        if file.stat().st_mtime >= since:
-            whole = file.read_text(encoding="utf-8").rpartition("\n")[0]  # it is being written
-            for line in whole.splitlines():
-                event = json.loads(line)
-                if event["t"] >= since and event["step"].startswith(step):
-                    return True
-    return False

@@ -78,14 +78,25 @@ def test_the_service_can_write_to_nothing_but_its_state(
     assert options["/var/lib/dash-app"] == "rw"
 
 
-def test_a_leak_ends_at_a_bound_that_the_kernel_keeps(status: dict[str, str], serving: Any) -> None:
+@pytest.mark.parametrize(
+    ("setting", "files"),
+    [
+        # control groups of version 2, and of version 1
+        ("MemoryMax", ("memory.max", "memory.limit_in_bytes")),
+        ("TasksMax", ("pids.max",)),
+    ],
+)
+def test_a_leak_ends_at_a_bound_that_the_kernel_keeps(
+    serving: Any, setting: str, files: tuple[str, ...]
+) -> None:
     """What the unit says of memory and tasks stands in its control group."""
-    group = serving.check_output(f"cat /proc/{status['Pid']}/cgroup").rpartition("::")[2]
-    for name, wanted in (("memory.max", "MemoryMax"), ("pids.max", "TasksMax")):
-        kept = serving.check_output(f"cat /sys/fs/cgroup{group}/{name}")
-        said = serving.check_output(f"systemctl show --property {wanted} --value dash-app")
-        assert kept == said
-        assert kept.isdigit()
+    names = " -o ".join(f"-name {name}" for name in files)
+    found = f"find /sys/fs/cgroup -path '*/dash-app.service/*' \\( {names} \\)"
+    said = serving.check_output(f"systemctl show --property {setting} --value dash-app")
+    kept = [serving.check_output(f"cat {path}") for path in serving.check_output(found).split()]
+
+    assert kept == [said]
+    assert said.isdigit()
 
 
 def test_no_secret_stands_in_the_environment(
@@ -105,8 +116,10 @@ def test_no_secret_stands_in_the_environment(
 def test_private_keys_are_for_root_alone(hosts: dict[str, Any]) -> None:
     certificate = hosts["edge-1"].file("/etc/haproxy/certs/edge.pem")
     assert (certificate.mode, certificate.user) == (0o600, "root")
-    key = hosts["db-1"].run("find /etc /var/lib/postgresql -name '*.key' -perm /o=r").stdout
-    assert key == ""
+    key = hosts["db-1"].file("/etc/postgresql/17/main/server.key")
+    assert key.mode == 0o600
+    readable = hosts["db-1"].run("find /etc /var/lib/postgresql -name '*.key' -perm /o=r").stdout
+    assert readable == ""
 
 
 @pytest.mark.parametrize(

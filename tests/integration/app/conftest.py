@@ -13,7 +13,7 @@ from app import schema
 from tests.integration.app.steps import Steps
 from tests.integration.link import Link
 from tests.integration.postgres import Database, Server
-from tests.integration.service import App
+from tests.integration.service import App, Serving
 
 QUICK: dict[str, object] = {
     "color": "blue",
@@ -35,6 +35,13 @@ def _app(bare: App) -> App:
     """Return the service's commands on a database with its schema."""
     Steps(bare.database, schema.DIRECTORY, {}).run()
     return bare
+
+
+@pytest.fixture(name="service")
+def _service(app: App) -> Iterator[Serving]:
+    """Return the service, which is ready."""
+    with app.serve() as serving:
+        yield serving.ready()
 
 
 @pytest.fixture(name="link")

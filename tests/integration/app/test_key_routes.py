@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,13 +13,6 @@ from app.access.keys import Limits
 from tests.integration.service import Answer, App, Serving, until
 
 OWN = ("keys:read", "keys:write", "chat:write")
-
-
-@pytest.fixture(name="service")
-def _service(app: App) -> Iterator[Serving]:
-    """Return the service."""
-    with app.serve() as serving:
-        yield serving.ready()
 
 
 @pytest.fixture(name="key")

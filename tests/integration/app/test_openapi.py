@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any
 
@@ -20,12 +19,6 @@ from tests.integration.service import Answer, App, Serving
 
 ALL = ("keys:read", "keys:write", "limits:write", "chat:write")
 WIDE = {"name": "x", "permissions": ["chat:write"], "expires_in_days": 3, "token_budget": 5}
-
-
-@pytest.fixture(name="service")
-def _service(app: App) -> Iterator[Serving]:
-    with app.serve() as serving:
-        yield serving.ready()
 
 
 @pytest.fixture(name="key")

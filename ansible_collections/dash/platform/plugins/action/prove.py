@@ -19,7 +19,8 @@ from ansible_collections.dash.platform.plugins.module_utils import controller, s
 
 TIMEOUT = 120  # seconds for all requests together
 PATIENCE = 10.0  # seconds in which the edge must have seen the release
-UNSEEN = "GET {}/readyz answered 503"
+UNSEEN = 503  # of the edge: it has no server for the colour
+ONE_REQUEST = 10.0  # seconds
 
 
 def smoke(url: str, ca: str, version: str) -> str:
@@ -28,26 +29,28 @@ def smoke(url: str, ca: str, version: str) -> str:
     The release says itself that it is ready before this is asked. A 503 is then the edge, whose
     health checks (two a second) have not seen yet that a stopped colour runs again.
     """
-    end = time.monotonic() + PATIENCE
-    while (wrong := _ask(url, ca, version)) == UNSEEN.format(url) and time.monotonic() < end:
-        time.sleep(0.25)
-    return wrong
-
-
-def _ask(url: str, ca: str, version: str, timeout: float = 10.0) -> str:
     opener = urllib.request.build_opener(  # a proxy has no business between us and our own edge
         urllib.request.ProxyHandler({}),
         urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca)),
     )
-    try:
-        with opener.open(f"{url}/readyz", timeout=timeout) as answer:
-            body = json.load(answer)
-            seen = answer.headers.get("X-Dash-Version", "")
-    except urllib.error.HTTPError as error:
-        with error:
-            return f"GET {url}/readyz answered {error.code}"
-    except (OSError, ValueError) as error:
-        return f"GET {url}/readyz: {error}"
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _fault(opener, url, version)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code != UNSEEN or time.monotonic() >= end:
+                    return f"GET {url}/readyz answered {error.code}"
+        except (OSError, ValueError) as error:
+            return f"GET {url}/readyz: {error}"
+        time.sleep(0.25)
+
+
+def _fault(opener: urllib.request.OpenerDirector, url: str, version: str) -> str:
+    """Return what is wrong with a 200, or "". Raises HTTPError, OSError, ValueError (no JSON)."""
+    with opener.open(f"{url}/readyz", timeout=ONE_REQUEST) as answer:
+        body = json.load(answer)
+        seen = answer.headers.get("X-Dash-Version", "")
     if seen != version:
         return f"the preview address serves version {seen or 'unknown'}, not {version}"
     if not isinstance(body, dict):

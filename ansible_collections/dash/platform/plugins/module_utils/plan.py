@@ -44,8 +44,7 @@ class Plan:
 
     `runner` is the host that runs the target's own command line, `asker` one where a release runs
     already (to ask before anything is staged). The hosts `lacking` the target's artifact get that
-    of the `bearer`. `down` are the schema steps to undo, down to and
-    without `down_to`.
+    of the `bearer`. `down` are the schema steps to undo, down to and without `down_to`.
     """
 
     kind: str
