@@ -41,6 +41,20 @@ def guess(service: Serving, email: str = EMAIL, times: int = 1) -> list[Answer]:
     return [Browser(service).sign_in(email, f"wrong wrong {n}") for n in range(times)]
 
 
+def test_behind_an_edge_a_client_is_locked_out_for_itself_alone(app: App) -> None:
+    """What the client writes before the edge's word changes nothing."""
+    with app.serve(proxies="127.0.0.1", lockout_address=2) as service:
+        service.ready()
+
+        def guess_from(address: str, n: int) -> int:
+            said = {"X-Forwarded-For": f"192.0.2.{n}, {address}"}
+            wish = {"email": f"{n}@example.org", "password": "wrong wrong wrong"}
+            return Browser(service).send("POST", "/v1/sessions", wish, said).status
+
+        assert [guess_from("198.51.100.7", n) for n in range(3)] == [401, 401, 429]
+        assert guess_from("198.51.100.8", 9) == 401
+
+
 def test_guesses_are_slowed_down_the_same_whether_there_is_such_a_user(
     app: App, service: Serving, ann: Browser
 ) -> None:
