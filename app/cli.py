@@ -1,4 +1,4 @@
-"""The operator's command line: `python -m app serve|migrate|user|key|openapi`."""
+"""The operator's command line: `python -m app serve|migrate|user|session|key|openapi`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from app import clikeys, log, migrate, schema
+from app import clikeys, clisessions, log, migrate, schema
 from app.access.accounts import AccountError, Accounts
 from app.access.users import ROLES
 from app.console import DONE, add, out
@@ -104,17 +104,19 @@ async def _list_users(settings: Settings, args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app")
     verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="serve|migrate|user|key|openapi"
+        dest="verb", required=True, metavar="serve|migrate|user|session|key|openapi"
     )
     serve = verbs.add_parser("serve", help="run the service until SIGTERM")
     serve.set_defaults(run=_serve)
     _add_migrate(verbs.add_parser("migrate", help="bring the schema up, or back to a migration"))
     user = verbs.add_parser("user", help="people and programs that have keys")
-    nouns = user.add_subparsers(required=True, metavar="create|list")
+    nouns = user.add_subparsers(required=True, metavar="create|list|role|password-link")
     create = add(nouns, "create", "add a user", _create_user)
     create.add_argument("--email", required=True)
     create.add_argument("--role", choices=ROLES, default="user")
     add(nouns, "list", "show every user", _list_users)
+    clisessions.add_user_verbs(nouns)
+    clisessions.add_verbs(verbs.add_parser("session", help="where people are signed in"))
     clikeys.add_verbs(verbs.add_parser("key", help="API keys"))
     describe = verbs.add_parser("openapi", help="print the description of the HTTP API")
     describe.set_defaults(run=_openapi)

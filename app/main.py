@@ -16,6 +16,9 @@ from app import log, middleware, routes
 from app.access.auth import Authenticator
 from app.access.keyservice import KeyService
 from app.access.limits import Limiter
+from app.access.passwords import Passwords
+from app.access.resets import ResetService
+from app.access.sessionservice import SessionService
 from app.db import Database
 from app.errors import CannotServe
 from app.health import Health
@@ -50,6 +53,9 @@ def create_app(settings: Settings) -> web.Application:
     authenticator = app[routes.AUTH] = Authenticator(database, settings, metrics)
     app[routes.LIMITER] = Limiter(database, settings)
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
+    passwords = Passwords(settings.hash_threads)
+    app[routes.SESSIONS] = SessionService(database, settings, passwords)
+    app[routes.RESETS] = ResetService(database, settings, passwords)
     app.on_response_prepare.append(middleware.on_prepare(settings))
     app.cleanup_ctx.extend([_database, _background])
     app.add_routes([route.defined() for route in routes.PUBLIC])
@@ -77,7 +83,8 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 async def _background(app: web.Application) -> AsyncIterator[None]:
     authenticator, limiter = app[routes.AUTH], app[routes.LIMITER]
     listener = KeyListener(app[routes.SETTINGS], authenticator)
-    work = (app[routes.HEALTH], listener, authenticator, limiter)
+    sessions = app[routes.SESSIONS]
+    work = (app[routes.HEALTH], listener, authenticator, limiter, sessions, app[routes.RESETS])
     tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in work]
     for task in tasks:
         task.add_done_callback(_ended)
@@ -87,6 +94,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await asyncio.gather(*tasks, return_exceptions=True)
     await authenticator.close()
     await limiter.close()
+    sessions.passwords.close()
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -79,11 +79,24 @@ class OwnKey(Answer):
     expires_at: datetime | None
 
 
+class OwnSession(Answer):
+    """The session that a request came with.
+
+    Requests that change something send `csrf_token` in the header X-CSRF-Token.
+    """
+
+    id: UUID
+    csrf_token: str
+    created_at: datetime
+    expires_at: datetime
+
+
 class Me(Answer):
-    """Who calls."""
+    """Who calls: with a key, or in a session."""
 
     user: User
-    key: OwnKey
+    key: OwnKey | None = None
+    session: OwnSession | None = None
 
 
 class AnyObject(RootModel[dict[str, JsonValue]]):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
+from app.access.browser import COOKIE, CSRF
 from app.access.permissions import PERMISSIONS
 from app.models import Error
 
@@ -60,7 +61,14 @@ def document(routes: Sequence[Route], version: str) -> Document:
                     "scheme": "bearer",
                     "bearerFormat": "dash_<id>_<secret>",
                     "description": "An API key.",
-                }
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": "A browser's session. What changes something needs the "
+                    f"session's csrf_token in the header {CSRF}, too.",
+                },
             },
         },
     }
@@ -70,7 +78,7 @@ def statuses(route: Route) -> list[int]:
     """Return every status that a route may answer with, the wanted one aside."""
     found = set(route.errors)
     if not route.open:
-        found |= {401, 429, 503} | ({403} if route.permission else set())
+        found |= {401, 403, 429, 503}
     if route.body is not None:
         found |= {400, 413, 415, 422}
     if route.query is not None:
@@ -95,7 +103,7 @@ def _operation(route: Route, refs: Refs) -> Document:
     operation: Document = {
         "operationId": route.name,
         "summary": words.partition("\n")[0],
-        "security": [] if route.open else [{"key": []}],
+        "security": _security(route),
         "responses": {
             str(route.status): _wanted(route, refs),
             **{str(status): _problem(status, refs) for status in statuses(route)},
@@ -110,6 +118,12 @@ def _operation(route: Route, refs: Refs) -> Document:
         content = {"application/json": {"schema": refs[route.body]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _security(route: Route) -> list[Document]:
+    if route.open:
+        return []
+    return [{"session": []}] if route.session else [{"key": []}, {"session": []}]
 
 
 def _headers(*names: str) -> Document:

@@ -9,6 +9,9 @@ from app.access.keys import ApiKey
 from app.access.keyservice import KeyService
 from app.access.limits import Limiter
 from app.access.principal import Principal
+from app.access.resets import ResetService
+from app.access.sessions import Session
+from app.access.sessionservice import SessionService
 from app.db import Database
 from app.health import Health
 from app.metrics import Metrics
@@ -21,8 +24,11 @@ HEALTH = web.AppKey("health", Health)
 METRICS = web.AppKey("metrics", Metrics)
 LIMITER = web.AppKey("limiter", Limiter)
 KEYS = web.AppKey("keys", KeyService)
+RESETS = web.AppKey("resets", ResetService)
+SESSIONS = web.AppKey("sessions", SessionService)
 
 # What the guard leaves on a request.
 PRINCIPAL = web.RequestKey("principal", Principal)
 KEY = web.RequestKey("key", ApiKey)  # when it came in with one
+SESSION = web.RequestKey("session", Session)  # when it came in with one
 LIMIT_HEADERS = web.RequestKey("limit_headers", dict[str, str])

@@ -8,14 +8,29 @@ from functools import cache
 from aiohttp import web
 
 from app import docs, openapi
-from app.access import keyroutes
+from app.access import auditroutes, keyroutes, sessionroutes
 from app.health import OK
 from app.metrics import CONTENT_TYPE
 from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
-from app.parts import AUTH, DATABASE, HEALTH, KEY, KEYS, LIMITER, METRICS, SETTINGS
+from app.parts import (
+    AUTH,
+    DATABASE,
+    HEALTH,
+    KEY,
+    KEYS,
+    LIMITER,
+    METRICS,
+    RESETS,
+    SESSION,
+    SESSIONS,
+    SETTINGS,
+)
 from app.routing import Route, answer
 
-__all__ = ["AUTH", "DATABASE", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "SETTINGS"]
+__all__ = [
+    "AUTH", "DATABASE", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "RESETS", "SESSIONS",
+    "SETTINGS",
+]  # fmt: skip
 
 
 async def healthz(_request: web.Request) -> web.Response:
@@ -30,7 +45,10 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def me(request: web.Request) -> web.Response:
-    """Who the key belongs to."""
+    """Who calls."""
+    if SESSION in request:
+        session = request[SESSION]
+        return answer(sessionroutes.me(session, request.app[SESSIONS].csrf(session.id)))
     key = request[KEY]
     return answer(
         Me(
@@ -105,5 +123,7 @@ PUBLIC = [
     Route(method="GET", path="/v1/me", handler=me, answer=Me),
     Route(method="POST", path="/v1/echo", handler=echo, body=AnyObject, answer=AnyObject),
     *keyroutes.ROUTES,
+    *sessionroutes.ROUTES,
+    *auditroutes.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from app import jsonbody
-from app.access import permissions
+from app.access import browser, permissions
 from app.access.principal import Principal
 from app.errors import ApiError, Forbidden
 from app.parts import AUTH, KEY, LIMIT_HEADERS, LIMITER, PRINCIPAL
@@ -37,6 +37,7 @@ class Route:
     query: type[BaseModel] | None = None
     open: bool = False  # anybody may
     permission: str = ""  # that is needed beyond being signed in
+    session: bool = False  # needs a browser's session; a key does not do
     errors: tuple[int, ...] = ()
     media_type: str = jsonbody.TYPE
 
@@ -44,8 +45,10 @@ class Route:
         """Return it as aiohttp takes it, behind the guard."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            if not self.open:
-                await _admit(request, self.permission)
+            if self.open:
+                browser.ours(request)
+            else:
+                await _admit(request, self)
             if self.query is not None:
                 request[QUERY] = _query(request, self.query)
             if self.body is not None:
@@ -60,12 +63,26 @@ class Route:
         return getattr(self.handler, "__name__", "handler")
 
 
-async def _admit(request: web.Request, permission: str) -> None:
-    """Find out who calls, count the request, and look whether they may.
+async def _admit(request: web.Request, route: Route) -> None:
+    """Find out who calls, and look whether they may.
+
+    A key wins over a cookie: only what a browser sends by itself can be misused by other sites.
 
     Raises:
         ApiError: 401, 403, 429 or 503.
     """
+    if "Authorization" not in request.headers and browser.COOKIE in request.cookies:
+        request[PRINCIPAL] = await browser.signed_in(request)
+    else:
+        request[PRINCIPAL] = await _with_key(request)
+        if route.session:
+            raise ApiError(403, "session_needed", "this is done in a session, not with a key")
+    if route.permission and not request[PRINCIPAL].may(route.permission):
+        raise Forbidden(route.permission)
+
+
+async def _with_key(request: web.Request) -> Principal:
+    """Check the key that a request came with, and count the request."""
     key = await request.app[AUTH].authenticate(request.headers.get("Authorization"))
     limiter = request.app[LIMITER]
     try:
@@ -73,14 +90,13 @@ async def _admit(request: web.Request, permission: str) -> None:
     finally:
         request[LIMIT_HEADERS] = limiter.headers(key)
     request[KEY] = key
-    request[PRINCIPAL] = Principal(
+    return Principal(
         user_id=key.user_id,
         role=key.role,
         permissions=permissions.of_key(key.role, key.permissions),
         key_id=key.id,
+        address=browser.address(request),
     )
-    if permission and not request[PRINCIPAL].may(permission):
-        raise Forbidden(permission)
 
 
 def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:

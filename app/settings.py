@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,7 +30,7 @@ from app import __version__
 
 PREFIX = "DASH_APP_"
 TOOLS = ("DASH_STACK", "DASH_LAB", "DASH_MIRROR")  # settings of the tools, no concern of ours
-CREDENTIALS = ("db_password", "key_pepper")
+CREDENTIALS = ("db_password", "key_pepper", "smtp_password")
 MANIFEST = Path(__file__).resolve().parent.parent / "manifest.json"  # in a release's directory
 LEAST_PEPPER = 16  # characters
 
@@ -95,8 +96,24 @@ class Settings(BaseSettings):
     )  # a process serves 1 of so many parts of a key's requests a minute
     # while the database is gone; 0 serves none
 
+    proxies: str = ""  # networks with a comma between, whose X-Forwarded-For is believed
+    public_url: str = Field("", pattern=r"^(https?://[^\s/?#]+)?$")  # for links in mail
+    sign_up: bool = False  # anybody may make a user for themselves
+    session_idle_seconds: float = Field(28_800.0, gt=0)  # a session ends after so long unused
+    session_seconds: float = Field(604_800.0, gt=0)  # and after so long in any case
+    lockout_account: int = Field(5, ge=1)  # wrong passwords of an account until one has to wait
+    lockout_address: int = Field(50, ge=1)  # the same of an address
+    lockout_seconds: float = Field(900.0, gt=0)  # the longest wait
+    reset_seconds: float = Field(3600.0, gt=0)  # a link for a new password opens
+    smtp_host: str = ""  # none: nothing is mailed
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_from: str = "dash@localhost"
+
     db_password: SecretStr = SecretStr("")
     key_pepper: SecretStr = SecretStr("")
+    smtp_password: SecretStr = SecretStr("")
 
     @classmethod
     def settings_customise_sources(
@@ -120,7 +137,18 @@ class Settings(BaseSettings):
             )
         if self.tls_key is not None and self.tls_cert is None:
             raise ValueError(f"{PREFIX}TLS_KEY is set without {PREFIX}TLS_CERT: set both")
+        try:
+            _ = self.proxy_networks
+        except ValueError as error:
+            raise ValueError(
+                f"{PREFIX}PROXIES names no network: {error}; write 10.0.0.0/24"
+            ) from None
         return self
+
+    @cached_property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the proxies."""
+        return tuple(ip_network(each.strip()) for each in self.proxies.split(",") if each.strip())
 
     @cached_property
     def version(self) -> str:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-STACK, RELEASES, LOOKS, MACHINE = "The stack", "Releases", "Looking", "This machine"
+STACK, RELEASES, LOOKS = "The stack", "Releases", "Looking"
+ACCESS, MACHINE = "Who may come in", "This machine"
 VERBS: tuple[tuple[str, Callable[..., Any], str, dict[str, Any]], ...] = (
     ("up", hosts.up, STACK, {}),
     ("provision", hosts.provision, STACK, {}),
@@ -42,8 +43,15 @@ VERBS: tuple[tuple[str, Callable[..., Any], str, dict[str, Any]], ...] = (
     ("logs", access.logs, LOOKS, {}),
     ("shell", access.shell, LOOKS, {}),
     ("open", access.open_, LOOKS, {}),
-    ("key", access.key, LOOKS, PASS_ON),
-    ("user", access.user, LOOKS, PASS_ON),
+    *(
+        (noun, access.service(noun, words), ACCESS, PASS_ON)
+        for noun, words in (
+            ("user", "Make, list and change accounts"),
+            ("key", "Make, list, limit and revoke API keys"),
+            ("session", "See and end where people are signed in"),
+            ("audit", "See who did what"),
+        )
+    ),
     ("doctor", machine.doctor, MACHINE, {}),
     ("env", machine.env, MACHINE, {}),
     ("test", machine.run_tests, MACHINE, PASS_ON),

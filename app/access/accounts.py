@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.access import hashing
+from app.access.audit import AuditRepository, Event
 from app.access.keys import ApiKey, ApiKeyRepository, Limits
 from app.access.usage import Meter, UsageRepository
 from app.access.users import User, UserRepository
@@ -58,6 +59,23 @@ class Accounts:
             raise AccountError(f"there is a user {email} already")
         return user
 
+    async def change_role(self, email: str, role: str) -> User:
+        """Change what a user may, at once in every process. Raises AccountError: there is none."""
+        email = check_email(email)
+
+        async def work(connection: AsyncConnection) -> User:
+            users = UserRepository(connection)
+            old = await users.find_by_email(email)
+            user = old and await users.update(old.id, role=role, is_active=old.is_active)
+            if old is None or user is None:
+                raise AccountError(f"there is no user {email}")
+            detail = {"from": old.role, "to": user.role}
+            event = Event(action="role_change", target=f"user:{user.id}", detail=detail)
+            await AuditRepository(connection).add(event)
+            return user
+
+        return await self._database.run(work)
+
     async def create_key(
         self,
         email: str,
@@ -94,6 +112,8 @@ class Accounts:
             user = user or await users.find_by_email(email)
             if user is None:
                 raise AccountError(f"there is no user {email}: add --create-user to make one")
+            event = Event(action="key_make", target=f"key:{public_id}")
+            await AuditRepository(connection).add(event)
             await ApiKeyRepository(connection).create(
                 user.id,
                 public_id=public_id,
@@ -153,11 +173,15 @@ class Accounts:
     async def revoke_key(self, public_id: str) -> ApiKey:
         """Make a key useless, at once in every process. Raises AccountError: there is none."""
         key = await self.find_key(public_id)
-        await self._database.run(
-            lambda c: ApiKeyRepository(c).update(
+
+        async def work(connection: AsyncConnection) -> None:
+            await ApiKeyRepository(connection).update(
                 key.id, name=key.name, is_active=False, expires_at=key.expires_at
             )
-        )
+            event = Event(action="key_revoke", target=f"key:{public_id}")
+            await AuditRepository(connection).add(event)
+
+        await self._database.run(work)
         return key
 
     async def limit_key(self, public_id: str, limits: Limits) -> int:

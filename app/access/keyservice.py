@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from app.access import hashing, permissions
+from app.access import audit, hashing, permissions
+from app.access.audit import AuditRepository
 from app.access.keys import ApiKey, ApiKeyRepository, Limits
 from app.errors import ApiError, Conflict, Forbidden, NotFound
 
@@ -87,7 +88,7 @@ class KeyService:
             group, may = None, limits
             if limits is None and maker is not None:
                 group, may = maker.group, maker.limits
-            return await keys.create(
+            made = await keys.create(
                 by.user_id,
                 public_id=secret.public_id,
                 key_hash=secret.key_hash,
@@ -98,6 +99,8 @@ class KeyService:
                 limits=may,
                 group_id=group,
             )
+            await _note(connection, by, "key_make", made.public_id)
+            return made
 
         return Made(whole=secret.whole, key=await self._database.run(work))
 
@@ -135,6 +138,7 @@ class KeyService:
             )
             if change.limits is not None:
                 await keys.limit(key.group, change.limits)
+            await _note(connection, by, "key_change", public_id)
             return await _own(keys, by, public_id)
 
         return await self._database.run(work)
@@ -146,6 +150,7 @@ class KeyService:
             keys = ApiKeyRepository(connection)
             key = await _own(keys, by, public_id)
             await keys.update(key.id, name=key.name, is_active=False, expires_at=key.expires_at)
+            await _note(connection, by, "key_revoke", public_id)
 
         await self._database.run(work)
 
@@ -180,6 +185,7 @@ class KeyService:
                 group_id=old.group,
             )
             await keys.replace(old.id, new.public_id, until or datetime.now(UTC))
+            await _note(connection, by, "key_rotate", old.public_id, by=new.public_id)
             return new
 
         return Made(whole=secret.whole, key=await self._database.run(work))
@@ -192,6 +198,13 @@ class KeyService:
             key_hash=await self._at_rest(secret),
             verifier=hashing.verifier(secret, public_id, self._pepper),
         )
+
+
+async def _note(
+    connection: AsyncConnection, who: Principal, action: str, public_id: str, **detail: object
+) -> None:
+    event = audit.by(who, action, f"key:{public_id}", **detail)
+    await AuditRepository(connection).add(event)
 
 
 def _next_end(old: ApiKey) -> datetime | None:

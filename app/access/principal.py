@@ -10,6 +10,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Where a request comes from: for sessions, limits and the audit log."""
+
+    address: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Principal:
     """A user, with what this request may do in their name.
 
@@ -22,6 +30,7 @@ class Principal:
     permissions: frozenset[str]
     key_id: UUID | None = None
     session_id: UUID | None = None
+    address: str = ""
 
     def may(self, permission: str) -> bool:
         """Tell whether something is allowed."""

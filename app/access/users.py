@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from psycopg.rows import class_row
@@ -31,6 +31,11 @@ _LIST = SQL(
     "SELECT {} FROM users WHERE %(after)s::uuid IS NULL OR id > %(after)s "
     "ORDER BY id LIMIT %(limit)s"
 ).format(_COLUMNS)
+_CREDENTIALS = SQL("SELECT {}, password_hash FROM users WHERE email = lower(%s)").format(_COLUMNS)
+_LOCK = "SELECT password_hash FROM users WHERE id = %s AND is_active FOR SHARE"
+_SET_PASSWORD = (
+    "UPDATE users SET password_hash = %s, updated_at = now() WHERE id = %s AND is_active"  # noqa: S105 -- a statement
+)
 _TELL = "SELECT pg_notify(%s, public_id) FROM api_keys WHERE user_id = %s"
 
 
@@ -43,6 +48,13 @@ class User:
     role: str
     is_active: bool
     created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials(User):
+    """A user with what a password is held against."""
+
+    password_hash: str | None = field(repr=False)
 
 
 class UserRepository:
@@ -62,6 +74,22 @@ class UserRepository:
     async def find_by_email(self, email: str) -> User | None:
         """Return the user with an email; case does not matter."""
         return await self._one(_BY_EMAIL, (email,))
+
+    async def credentials(self, email: str) -> Credentials | None:
+        """Return the user with an email, and the hash of the password."""
+        cursor = self._connection.cursor(row_factory=class_row(Credentials))
+        await cursor.execute(_CREDENTIALS, (email,))
+        return await cursor.fetchone()
+
+    async def still(self, user_id: UUID, password_hash: str | None) -> bool:
+        """Tell whether a password is still the one; it stays so until the transaction ends."""
+        row = await (await self._connection.execute(_LOCK, (user_id,))).fetchone()
+        return row is not None and row[0] == password_hash
+
+    async def set_password(self, user_id: UUID, password_hash: str) -> bool:
+        """Keep the hash of a new password; False when there is no such user who may come in."""
+        cursor = await self._connection.execute(_SET_PASSWORD, (password_hash, user_id))
+        return cursor.rowcount == 1
 
     async def update(self, user_id: UUID, *, role: str, is_active: bool) -> User | None:
         """Change role and whether the user may do anything; all processes hear of it."""

@@ -1,4 +1,4 @@
-"""Verbs that reach into the stack: logs, shell, open, key, user."""
+"""Verbs that reach into the stack: logs, shell, open, user, key, session, audit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from ops.commands import options
 from ops.console import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ops.session import Session
 
 UNITS = {"app": "dash-app.service", "edge": "haproxy.service", "db": "postgresql@*"}
 PUBLISHED = ("http", "https", "preview")
-LOOKS_ONLY = ("list", "show", "--help", "-h")
+LOOKS_ONLY = ("list", "show")
+HELP = ("--help", "-h")
 
 
 def shell(
@@ -92,37 +95,31 @@ def addresses(session: Session) -> dict[str, str]:
     }
 
 
-def key(
-    ctx: typer.Context,
-    *,
-    stack: options.Stack = None,
-    json: options.Json = False,
-    yes: options.Yes = False,
-) -> int:
-    """Make and list API keys: what follows goes to `python -m app key` on an app host."""
-    return _app(options.session(ctx, stack, json=json, yes=yes), ["key", *ctx.args])
+def service(noun: str, words: str) -> Callable[..., int]:
+    """Return the verb that hands what follows it to `python -m app NOUN` on an app host."""
 
+    def verb(
+        ctx: typer.Context,
+        *,
+        stack: options.Stack = None,
+        json: options.Json = False,
+        yes: options.Yes = False,
+    ) -> int:
+        return _app(options.session(ctx, stack, json=json, yes=yes), [noun, *ctx.args])
 
-def user(
-    ctx: typer.Context,
-    *,
-    stack: options.Stack = None,
-    json: options.Json = False,
-    yes: options.Yes = False,
-) -> int:
-    """Make and list accounts: what follows goes to `python -m app user` on an app host."""
-    return _app(options.session(ctx, stack, json=json, yes=yes), ["user", *ctx.args])
+    verb.__doc__ = f"{words}: what follows goes to `python -m app {noun}` on an app host."
+    return verb
 
 
 def _app(session: Session, argv: list[str]) -> int:
     """Run the service's own command line on an app host and print what it says.
 
-    The answer may hold a new key: it is read from a file that only this user can read, and the
-    file is gone before anything is printed.
+    The answer may hold a new key, or a link that opens once: it is read from a file that only this
+    user can read, and the file is gone before anything is printed.
     """
     from ops import playbook
 
-    if not set(argv) & set(LOOKS_ONLY):
+    if not set(argv[1:2]) & set(LOOKS_ONLY) and not set(argv) & set(HELP):
         session.confirm(f"run {' '.join(argv[:2])} on")
     path = session.state_dir / "app.json"
     path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -135,6 +136,27 @@ def test_a_rollback_leaves_rows_in_place_and_names_them(lab: Lab, artifacts: Art
     lab.ok("deploy", "--artifact", artifacts["expand"]["path"], "--watch", "5", "--force")
     lab.ok("rollback", "--accept-loss")
     assert _tables(lab, "e2e_notes") == "0"
+
+
+@pytest.mark.slow
+def test_a_rollback_to_before_people_signed_in_keeps_what_they_left_until_told(
+    lab: Lab, artifacts: Artifact
+) -> None:
+    """The audit log stays in place and is named; `--accept-loss` drops it; a deploy comes back."""
+    old = artifacts["before_access"]
+    lab.ok("deploy", "--artifact", old["path"], "--watch", "3", "--force")
+    lab.ok("deploy", "--artifact", artifacts["plain"]["path"], "--watch", "3", "--force")
+    with lab.load() as client:
+        kept = lab.ok("rollback", "--to-version", old["version"])
+
+    assert re.search(r"audit_log: \d+ rows would be lost, left in place", kept.last)
+    assert client.figures["failed"] == 0, json.dumps(client.figures)
+    assert (_tables(lab, "audit_log"), _tables(lab, "sessions")) == ("1", "1")
+    lab.ok("deploy", "--artifact", artifacts["plain"]["path"], "--watch", "3", "--force")
+    lab.ok("rollback", "--to-version", old["version"], "--accept-loss")
+    assert (_tables(lab, "audit_log"), _tables(lab, "sessions")) == ("0", "0")
+    lab.ok("deploy", "--artifact", artifacts["plain"]["path"], "--watch", "3", "--force")
+    assert (_tables(lab, "audit_log"), _tables(lab, "sessions")) == ("1", "1")
 
 
 @pytest.mark.slow

@@ -51,6 +51,12 @@ def _migration(name: str, text: str) -> Edit:
     return edit
 
 
+def _before_access(source: Path) -> None:
+    """A release that does not know the migrations with which people sign in."""
+    for name in ("0005_sessions", "0006_audit"):
+        (source / f"app/migrations/{name}.sql").unlink()
+
+
 def _dies(source: Path) -> None:
     """A release that ends as soon as it starts."""
     main = source / "app/__main__.py"
@@ -88,6 +94,7 @@ VARIANTS: dict[str, Edit] = {
     "plain": _note("plain"),
     "second": _note("second"),
     "third": _note("third"),
+    "before_access": _before_access,
     "expand": _migration("9001_e2e_notes", _EXPAND),
     "edited": _migration("9001_e2e_notes", _EXPAND.replace("integer", "bigint")),
     "half": _migration("9002_e2e_half", _HALF),

@@ -50,6 +50,32 @@ def play(host: str, state: Path, **given: Any) -> dict[str, Any]:
     return variables(ROLE_OF[kind], **{**values(WIRING), **stack, **given})
 
 
+def templated(variable: str, host: str, state: Path) -> str:
+    """Return a variable that looks something up, as a host has it in a play.
+
+    In a process of its own: lookups by their full name need Ansible's import hook.
+    """
+    program = """
+import sys
+from pathlib import Path
+from ansible.plugins.loader import init_plugin_loader
+init_plugin_loader([])
+from tests.roles.rendering import evaluate
+from tests.roles.test_wiring import play
+variable, host, state = sys.argv[1:]
+print(evaluate("{{ " + variable + " }}", play(host, Path(state))), end="")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, variable, host, str(state)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
 def opened(host: str, state: Path, **given: Any) -> dict[int, list[str] | None]:
     """Return who may reach which port of a host; None is everybody."""
     found = evaluate("{{ base_firewall_open }}", play(host, state, **given))
@@ -111,32 +137,37 @@ def test_redirects_go_to_the_public_port(tmp_path: Path, url: str, port: int) ->
 def test_both_ends_of_the_database_have_one_password_kept_for_the_operator_alone(
     tmp_path: Path,
 ) -> None:
-    """In a process of its own: lookups by their full name need Ansible's import hook."""
-    program = """
-import sys
-from pathlib import Path
-from ansible.plugins.loader import init_plugin_loader
-init_plugin_loader([])
-from tests.roles.rendering import evaluate
-from tests.roles.test_wiring import play
-state = Path(sys.argv[1])
-print(evaluate("{{ postgres_app_password }}", play("db-1", state)))
-print(evaluate("{{ app_host_db_app_password }}", play("app-blue-1", state)))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    server, client = done.stdout.split()
+    server = templated("postgres_app_password", "db-1", tmp_path)
+    client = templated("app_host_db_app_password", "app-blue-1", tmp_path)
     kept = tmp_path / "secrets" / "db_app_password"
 
     assert server == client
     assert len(server) == 40
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_service_believes_the_edges_and_nobody_else_about_clients(tmp_path: Path) -> None:
+    given = {
+        "groups": {**GROUPS, "edge": ["edge-2", "edge-1"]},
+        "hostvars": {
+            n: {"dash_address": a} for n, a in {**ADDRESSES, "edge-2": "10.9.0.12"}.items()
+        },
+    }
+    known = {**variables("release"), **play("app-blue-1", tmp_path, **given)}
+    template = (ROLES / "release/templates/app.env.j2").read_text(encoding="utf-8")
+    lines = str(evaluate(template, known)).splitlines()
+
+    assert "DASH_APP_PROXIES=10.9.0.11,10.9.0.12" in lines
+    assert f"DASH_APP_PUBLIC_URL={known['dash_public_url']}" in lines
+
+
+@pytest.mark.parametrize("kept", ["a password of mail\n", None])
+def test_mail_has_a_password_where_the_operator_keeps_one(tmp_path: Path, kept: str | None) -> None:
+    if kept is not None:
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "secrets/smtp_password").write_text(kept, encoding="utf-8")
+
+    assert templated("app_host_smtp_password", "app-blue-1", tmp_path) == (kept or "").strip()
 
 
 def test_two_hosts_a_colour_stay_within_the_budget_of_connections(tmp_path: Path) -> None:

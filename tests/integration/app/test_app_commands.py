@@ -40,6 +40,10 @@ def test_what_would_lose_rows_ends_with_4_and_names_them(app: App) -> None:
     app.key()
     done = app.migrate("--to", "0")
     assert (done.code, done.err.strip()) == (4, LOST)
+    assert "at risk audit_log: 1 rows" in done.out
+    app.database.query("DELETE FROM audit_log")
+    done = app.migrate("--to", "0")
+    assert (done.code, done.err.strip()) == (4, LOST)
     assert (
         "left in place 0001_initial (expand), at risk users: 1 rows, api_keys: 1 rows"
     ) in done.out.splitlines()

@@ -29,7 +29,25 @@ USAGE = """
 INSERT INTO key_usage (group_id, meter, user_id, period, taken, granted)
 SELECT id, 'tokens', user_id, now(), 5, 5 FROM api_keys
 """
-FILL = {"0001_initial": (USERS, KEYS), "0004_key_limits": (LIMITS, USAGE)}
+SESSIONS = """
+INSERT INTO sessions (user_id, token_hash, expires_at, address, agent)
+SELECT id, sha256(email::bytea), now(), '127.0.0.1', 'a browser' FROM users
+"""
+FAILURES = "INSERT INTO sign_in_failures (kind, subject, failures) VALUES ('account', 'x', 3)"
+RESETS = """
+INSERT INTO password_resets (token_hash, user_id, expires_at)
+SELECT sha256(email::bytea), id, now() FROM users
+"""
+AUDIT = """
+INSERT INTO audit_log (actor, action, target, address, outcome)
+SELECT 'operator', 'role_change', 'user:' || id, '', 'ok' FROM users
+"""
+FILL = {
+    "0001_initial": (USERS, KEYS),
+    "0004_key_limits": (LIMITS, USAGE),
+    "0005_sessions": (SESSIONS, FAILURES, RESETS),
+    "0006_audit": (AUDIT,),
+}
 RELEASE = schema.load()
 REVERSIBLE = [m.id for m in RELEASE if m.kind != "irreversible"]
 

@@ -217,11 +217,34 @@ def test_a_play_without_an_answer_says_so(checkout: Checkout) -> None:
     assert "the service gave no answer" in checkout.dash("key", "list")[2]
 
 
-def test_looking_at_production_asks_nobody(checkout: Checkout) -> None:
+@pytest.mark.parametrize(
+    "argv",
+    [["key", "list"], ["key", "show", "abc"], ["user", "list"], ["session", "list"],
+     ["audit", "list", "--limit", "5"], ["audit", "--help"], ["user", "create", "-h"]],
+)  # fmt: skip
+def test_looking_at_production_asks_nobody(checkout: Checkout, argv: list[str]) -> None:
     checkout.stack = "production"
     checkout.writes("app.json", {"rc": 0, "stdout": "", "stderr": ""})
 
-    assert checkout.dash("--stack", "production", "key", "list")[0] == 0
+    assert checkout.dash("--stack", "production", *argv)[0] == 0
+
+
+@pytest.mark.parametrize("noun", ["user", "key", "session", "audit"])
+def test_every_noun_of_the_service_is_reached_word_by_word(checkout: Checkout, noun: str) -> None:
+    """Also words that are options of ours elsewhere, or that the service alone knows."""
+    checkout.writes("app.json", {"rc": 0, "stdout": "x\n", "stderr": ""})
+    code, out, _ = checkout.dash(noun, "do", "--new-option", "a b", "--", "--stack")
+
+    assert (code, out) == (0, "x\n")
+    assert checkout.variables == {"dash_app_argv": [noun, "do", "--new-option", "a b", "--stack"]}
+
+
+@pytest.mark.parametrize("noun", ["user", "key", "session", "audit"])
+def test_help_says_where_a_noun_of_the_service_goes(checkout: Checkout, noun: str) -> None:
+    code, out, _ = checkout.dash(noun, "--help")
+
+    assert code == 0
+    assert f"python -m app {noun}" in " ".join(out.split())
 
 
 def test_env_puts_venv_and_tools_first_and_quotes_values(

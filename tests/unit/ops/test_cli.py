@@ -154,7 +154,9 @@ def test_an_unknown_variable_is_refused_before_anything_happens(
     "argv",
     [["deploy"], ["rollback"], ["switch"], ["promote"], ["abort"], ["migrate"], ["up"],
      ["provision"], ["configure"], ["down"], ["key", "create", "--user", "a@b.c"],
-     ["user", "create"]],
+     ["user", "create"], ["user", "password-link", "--email", "list@b.c"],
+     ["key", "revoke", "show"], ["session", "revoke", "--user", "a@b.c"],
+     ["key", "create", "--name", "list"]],
 )  # fmt: skip
 def test_production_is_not_changed_without_somebody_to_ask(
     checkout: Checkout, argv: list[str]

@@ -107,7 +107,10 @@ def test_the_playbooks_of_the_theatre_cover_every_task() -> None:
 def render(name: str, **variables: Any) -> str:
     """Render a template of the role as Ansible does; anything undefined is an error."""
     loader = DataLoader()
-    of_role: dict[str, Any] = {"ansible_managed": "Managed by Dash"}
+    of_role: dict[str, Any] = {
+        "ansible_managed": "Managed by Dash",
+        "dash_public_url": "https://dash.example.org",
+    }
     for part in ("defaults", "vars"):
         path = str(ROLE / part / "main.yml")
         of_role |= loader.load_from_file(path, trusted_as_template=True)
@@ -129,6 +132,27 @@ def test_the_configuration_of_a_release_is_sorted_settings_and_nothing_else() ->
 def test_the_configuration_is_the_same_each_time() -> None:
     """Its hash names it: a deploy of what is active must stay a no-op."""
     assert render("app.env.j2") == render("app.env.j2")
+    edges = ["10.9.0.12", "10.9.0.11"]
+    assert render("app.env.j2", release_proxies=edges) == render(
+        "app.env.j2", release_proxies=edges[::-1]
+    )
+
+
+def test_the_service_is_told_the_edges_and_where_clients_reach_it() -> None:
+    settings = render("app.env.j2", release_proxies=["10.9.0.12", "10.9.0.11"]).splitlines()
+
+    assert "DASH_APP_PROXIES=10.9.0.11,10.9.0.12" in settings
+    assert "DASH_APP_PUBLIC_URL=https://dash.example.org" in settings
+
+
+def test_what_an_operator_wants_wins_and_the_rest_stays() -> None:
+    more = {"sign_up": True, "smtp_host": "mail.example.org", "log_level": "debug"}
+    settings = render("app.env.j2", release_extra_settings=more).splitlines()
+
+    assert "DASH_APP_LOG_LEVEL=debug" in settings
+    assert "DASH_APP_SMTP_HOST=mail.example.org" in settings
+    assert "DASH_APP_SIGN_UP=True" in settings
+    assert "DASH_APP_DATABASE_HOST=db-1" in settings
 
 
 def shown(made: plan.Plan, risk: dict[str, Any] | None = None) -> str:

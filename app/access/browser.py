@@ -1,0 +1,105 @@
+"""Requests of browsers: the cookie, where they come from, and that they come from our own pages."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import structlog
+
+from app.access import permissions
+from app.access.principal import Caller, Principal
+from app.errors import ApiError
+from app.parts import SESSION, SESSIONS, SETTINGS
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from app.access.sessionservice import Begun
+
+COOKIE = "__Host-dash"
+CSRF = "X-CSRF-Token"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGEST_AGENT = 200  # characters
+
+
+def address(request: web.Request) -> str:
+    """Return the client's address: what a proxy of ours says, else who is connected."""
+    remote = request.remote or ""
+    networks = request.app[SETTINGS].proxy_networks
+    said = request.headers.getall("X-Forwarded-For", [])
+    if not networks or not said:
+        return remote
+    try:
+        peer = ipaddress.ip_address(remote)
+        if any(peer in each for each in networks):
+            return str(ipaddress.ip_address(said[-1].rpartition(",")[2].strip()))
+    except ValueError:
+        pass
+    return remote
+
+
+def caller(request: web.Request) -> Caller:
+    """Return where a request comes from."""
+    said = request.headers.get("User-Agent", "")[:LONGEST_AGENT]
+    agent = "".join(c if c.isprintable() else "?" for c in said)
+    return Caller(address=address(request), agent=agent)
+
+
+def ours(request: web.Request) -> None:
+    """Refuse what a page of another site makes a browser send. Raises ApiError (403)."""
+    if request.method in SAFE:
+        return
+    origin, fetch = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    strange = fetch is not None and fetch not in ("same-origin", "none")
+    if origin is not None:
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            strange = True
+        else:
+            wrong = parts.scheme not in ("http", "https") or bool(parts.path or parts.query)
+            strange = strange or wrong or parts.netloc.lower() != request.host.lower()
+    if strange:
+        raise ApiError(403, "cross_site", "this came from a page of another site")
+
+
+async def signed_in(request: web.Request) -> Principal:
+    """Return who a session's cookie stands for, and leave the session on the request.
+
+    Raises:
+        ApiError: it is over (401), or the request was not made by a page of ours (403).
+    """
+    sessions = request.app[SESSIONS]
+    session = await sessions.find(request.cookies[COOKIE])
+    if request.method not in SAFE:
+        ours(request)
+        said = request.headers.get(CSRF, "")
+        if not hmac.compare_digest(
+            said.encode("utf-8", "replace"), sessions.csrf(session.id).encode()
+        ):
+            raise ApiError(403, "csrf", f"send the session's csrf_token in {CSRF}")
+    structlog.contextvars.bind_contextvars(session=str(session.id))
+    request[SESSION] = session
+    return Principal(
+        user_id=session.user_id,
+        role=session.role,
+        permissions=permissions.of_role(session.role),
+        session_id=session.id,
+        address=address(request),
+    )
+
+
+def remember(response: web.Response, begun: Begun, seconds: float) -> None:
+    """Give a browser its session."""
+    response.set_cookie(
+        COOKIE, begun.token, max_age=int(seconds), path="/", secure=True, httponly=True,
+        samesite="Lax",
+    )  # fmt: skip
+
+
+def forget(response: web.Response) -> None:
+    """Take a browser's session away."""
+    response.set_cookie(COOKIE, "", max_age=0, path="/", secure=True, httponly=True, samesite="Lax")

@@ -1,0 +1,262 @@
+"""People sign up, sign in and out, and change their password. Owns the transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.access import audit, passwords, tokens
+from app.access.attempts import AttemptRepository, Subject, network, subject
+from app.access.audit import AuditRepository, Event
+from app.access.resettokens import ResetRepository
+from app.access.sessions import Session, SessionRepository
+from app.access.users import Credentials, User, UserRepository
+from app.errors import ApiError, Conflict, NotFound, Unauthorized, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from psycopg import AsyncConnection
+
+    from app.access.passwords import Passwords
+    from app.access.principal import Caller, Principal
+    from app.db import Transactions
+    from app.settings import Settings
+
+PURGE_SECONDS = 900.0  # between two looks for what is over
+FREE_SIGN_UPS = 10  # of an address
+WRONG = "email or password is wrong"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A new session. `token` is given to the browser and kept nowhere."""
+
+    token: str = field(repr=False)
+    session: Session
+
+
+class SessionService:
+    """Sessions and passwords. What is known of users shows in no answer, nor in the work for it."""
+
+    def __init__(self, database: Transactions, settings: Settings, passwords: Passwords) -> None:
+        self._database, self._settings, self.passwords = database, settings, passwords
+        self._pepper = settings.pepper()
+
+    async def sign_up(self, email: str, password: str, caller: Caller) -> User:
+        """Make a user with a password.
+
+        Raises:
+            ApiError: not here (403), taken (409), a weak password (422), too many (429).
+        """
+        if not self._settings.sign_up:
+            raise ApiError(403, "sign_up_closed", "nobody can sign up here: ask for an account")
+        email = email.lower()
+        passwords.check(password, email)
+        await self._count([self._subject("sign_up", network(caller.address), FREE_SIGN_UPS)])
+        made = await self.passwords.hashed(password)
+
+        async def work(connection: AsyncConnection) -> User:
+            users = UserRepository(connection)
+            user = await users.create(email)
+            if user is None:
+                raise Conflict("there is a user with this email already")
+            await users.set_password(user.id, made)
+            await AuditRepository(connection).add(_event("sign_up", user.id, caller))
+            return user
+
+        return await self._database.run(work)
+
+    async def sign_in(self, email: str, password: str, caller: Caller) -> Begun:
+        """Begin a session.
+
+        Raises:
+            ApiError: wrong (401), or too many attempts (429).
+        """
+        subjects = self._subjects(email, caller)
+        user = await self._verified(email, password, subjects)
+        token = tokens.new_token()
+
+        async def work(connection: AsyncConnection) -> Session | None:
+            log = AuditRepository(connection)
+            known, right = user
+            if known is None or not (
+                right and await UserRepository(connection).still(known.id, known.password_hash)
+            ):
+                who = known.id if known else None
+                await log.add(_event("sign_in", who, caller, "refused"))
+                return None
+            await _forgive(connection, subjects)
+            session = await SessionRepository(connection).create(
+                known.id,
+                token_hash=tokens.at_rest(token),
+                seconds=self._settings.session_seconds,
+                address=caller.address,
+                agent=caller.agent,
+            )
+            await log.add(_event("sign_in", known.id, caller, session=str(session.id)))
+            return session
+
+        session = await self._database.run(work)
+        if session is None:
+            raise Unauthorized(WRONG)
+        return Begun(token=token, session=session)
+
+    async def find(self, token: str) -> Session:
+        """Return the session of a token. Raises Unauthorized."""
+        idle = self._settings.session_idle_seconds
+        found = None
+        if len(token) == tokens.LENGTH and token.isascii():
+            found = await self._database.run(
+                lambda c: SessionRepository(c).find(tokens.at_rest(token), idle)
+            )
+        if found is None:
+            raise Unauthorized("the session is over: sign in again")
+        return found
+
+    async def list(self, by: Principal, after: UUID | None, limit: int) -> list[Session]:
+        """Return a page of one's own sessions."""
+        idle = self._settings.session_idle_seconds
+        return await self._database.run(
+            lambda c: SessionRepository(c).list(by.user_id, idle, after, limit)
+        )
+
+    async def end(self, by: Principal, session_id: UUID) -> None:
+        """End one of one's own sessions. Raises NotFound."""
+
+        async def work(connection: AsyncConnection) -> None:
+            if not await SessionRepository(connection).end(by.user_id, session_id):
+                raise NotFound("session")
+            event = audit.by(by, "sign_out", f"session:{session_id}")
+            await AuditRepository(connection).add(event)
+
+        await self._database.run(work)
+
+    async def end_all(self, by: Principal) -> int:
+        """End all of one's own sessions and return how many they were."""
+
+        async def work(connection: AsyncConnection) -> int:
+            ended = await SessionRepository(connection).end_all(by.user_id)
+            event = audit.by(by, "sign_out", f"user:{by.user_id}", sessions=ended)
+            await AuditRepository(connection).add(event)
+            return ended
+
+        return await self._database.run(work)
+
+    async def change_password(
+        self, by: Principal, email: str, current: str, new: str, caller: Caller
+    ) -> None:
+        """Change one's own password; all other sessions end.
+
+        Raises:
+            ApiError: the current one is wrong (403), the new one weak (422), too many tries (429).
+        """
+        passwords.check(new, email)
+        subjects = self._subjects(email, caller)
+        known, right = await self._verified(email, current, subjects)
+        made = await self.passwords.hashed(new) if right else ""
+
+        async def work(connection: AsyncConnection) -> bool:
+            log, users = AuditRepository(connection), UserRepository(connection)
+            target = f"user:{by.user_id}"
+            if known is None or not right or not await users.still(known.id, known.password_hash):
+                event = audit.by(by, "password_change", target)
+                await log.add(_refused(event))
+                return False
+            await users.set_password(known.id, made)
+            ended = await SessionRepository(connection).end_all(known.id, but=by.session_id)
+            await _forgive(connection, subjects)
+            await log.add(audit.by(by, "password_change", target, sessions_ended=ended))
+            return True
+
+        if not await self._database.run(work):
+            raise ApiError(403, "wrong_password", "the current password is wrong")
+
+    def csrf(self, session_id: UUID) -> str:
+        """Return what a page of ours sends along, and a page of others cannot know."""
+        made = hmac.new(self._pepper.encode(), f"csrf:{session_id}".encode(), hashlib.sha256)
+        return made.hexdigest()
+
+    async def run(self) -> None:
+        """Clear up now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(PURGE_SECONDS)
+            try:
+                await self.purge()
+            except Unavailable:
+                continue
+
+    async def purge(self) -> None:
+        """Remove sessions and attempts that count no more."""
+        idle = self._settings.session_idle_seconds
+
+        async def work(connection: AsyncConnection) -> None:
+            await SessionRepository(connection).purge(idle)
+            await AttemptRepository(connection).purge()
+            await ResetRepository(connection).purge()
+
+        await self._database.run(work)
+
+    async def _verified(
+        self, email: str, password: str, subjects: Sequence[Subject]
+    ) -> tuple[Credentials | None, bool]:
+        """Count an attempt, and return who it would be and whether the password is right."""
+        await self._count(subjects)
+        try:
+            user = await self._database.run(lambda c: UserRepository(c).credentials(email))
+            kept = user.password_hash if user is not None and user.is_active else None
+            return user, await self.passwords.matches(password, kept)
+        except ApiError:  # nobody looked at the password
+            await self._database.run(lambda c: AttemptRepository(c).undo(subjects))
+            raise
+
+    async def _count(self, subjects: Sequence[Subject]) -> None:
+        most = self._settings.lockout_seconds
+        wait = await self._database.run(lambda c: AttemptRepository(c).count(subjects, most))
+        if wait > 0:
+            raise ApiError(
+                429, "too_many_attempts", "too many attempts: wait", retry_after=int(wait) + 1
+            )
+
+    def _subjects(self, email: str, caller: Caller) -> Sequence[Subject]:
+        s = self._settings
+        return [
+            self._subject("account", email.lower(), s.lockout_account),
+            self._subject("address", network(caller.address), s.lockout_address),
+        ]
+
+    def _subject(self, kind: str, value: str, free: int) -> Subject:
+        return subject(self._pepper, kind, value, free)
+
+
+async def _forgive(connection: AsyncConnection, subjects: Sequence[Subject]) -> None:
+    """Forget what was tried at an account; of an address only this one attempt.
+
+    Else whoever has an account could guess at others' for ever.
+    """
+    attempts = AttemptRepository(connection)
+    account, address = subjects
+    await attempts.forgive(account)
+    await attempts.undo([address])
+
+
+def _event(
+    action: str, user_id: UUID | None, caller: Caller, outcome: str = "ok", **detail: object
+) -> Event:
+    who = f"user:{user_id}" if user_id else ""
+    return Event(
+        action=action,
+        actor=who if outcome == "ok" else audit.NOBODY,
+        target=who,
+        address=caller.address,
+        outcome=outcome,
+        detail=detail,
+    )
+
+
+def _refused(event: Event) -> Event:
+    return Event(**{**vars(event), "outcome": "refused"})
