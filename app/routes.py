@@ -113,8 +113,16 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 PUBLIC = [
-    Route(method="GET", path="/healthz", handler=healthz, answer=Alive, open=True),
-    Route(method="GET", path="/readyz", handler=readyz, answer=Readiness, open=True, errors=(503,)),
+    Route(method="GET", path="/healthz", handler=healthz, answer=Alive, open=True, probe=True),
+    Route(
+        method="GET",
+        path="/readyz",
+        handler=readyz,
+        answer=Readiness,
+        open=True,
+        probe=True,
+        errors=(503,),
+    ),
     Route(method="GET", path="/openapi.json", handler=description, open=True),
     Route(method="GET", path="/docs", handler=docs_page, open=True, media_type="text/html"),
     Route(
