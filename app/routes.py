@@ -8,7 +8,7 @@ from functools import cache
 from aiohttp import web
 
 from app import docs, openapi
-from app.access import auditroutes, keyroutes, sessionroutes
+from app.access import auditroutes, keyroutes, resetpage, sessionroutes
 from app.health import OK
 from app.metrics import CONTENT_TYPE
 from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
@@ -133,5 +133,6 @@ PUBLIC = [
     *keyroutes.ROUTES,
     *sessionroutes.ROUTES,
     *auditroutes.ROUTES,
+    *resetpage.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]
