@@ -1,4 +1,4 @@
-"""The operator's command line: `python -m app serve|migrate|user|session|key|openapi`."""
+"""The operator's command line: `python -m app serve|migrate|user|session|key|audit|openapi`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 import psycopg
 
-from app import clikeys, clisessions, log, migrate, schema
-from app.access.accounts import AccountError, Accounts
-from app.access.users import ROLES
-from app.console import DONE, add, out
-from app.db import Direct, reason, unreachable
+from app import cliaudit, clikeys, clisessions, cliusers, log, migrate, schema
+from app.access.accounts import AccountError
+from app.console import DONE, out
+from app.db import reason, unreachable
 from app.errors import ApiError, CannotServe
 from app.settings import Settings, SettingsError, load
 
@@ -86,38 +85,18 @@ def _step(step: dict[str, Any]) -> str:
     return f"{step['id']} ({step['class']})"
 
 
-async def _create_user(settings: Settings, args: argparse.Namespace) -> int:
-    user = await Accounts(Direct(settings)).create_user(args.email, args.role)
-    document = {"id": str(user.id), "email": user.email, "role": user.role}
-    out(document, f"user {user.email} ({user.role}) made", as_json=args.json)
-    return DONE
-
-
-async def _list_users(settings: Settings, args: argparse.Namespace) -> int:
-    users = await Accounts(Direct(settings)).list_users()
-    rows = [{"id": str(u.id), "email": u.email, "role": u.role} for u in users]
-    text = "\n".join(f"{u['email']} ({u['role']})" for u in rows)
-    out({"users": rows}, text or "there are no users", as_json=args.json)
-    return DONE
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app")
     verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="serve|migrate|user|session|key|openapi"
+        dest="verb", required=True, metavar="serve|migrate|user|session|key|audit|openapi"
     )
     serve = verbs.add_parser("serve", help="run the service until SIGTERM")
     serve.set_defaults(run=_serve)
     _add_migrate(verbs.add_parser("migrate", help="bring the schema up, or back to a migration"))
-    user = verbs.add_parser("user", help="people and programs that have keys")
-    nouns = user.add_subparsers(required=True, metavar="create|list|role|password-link")
-    create = add(nouns, "create", "add a user", _create_user)
-    create.add_argument("--email", required=True)
-    create.add_argument("--role", choices=ROLES, default="user")
-    add(nouns, "list", "show every user", _list_users)
-    clisessions.add_user_verbs(nouns)
+    cliusers.add_verbs(verbs.add_parser("user", help="people and programs that have keys"))
     clisessions.add_verbs(verbs.add_parser("session", help="where people are signed in"))
     clikeys.add_verbs(verbs.add_parser("key", help="API keys"))
+    cliaudit.add_verbs(verbs.add_parser("audit", help="who did what"))
     describe = verbs.add_parser("openapi", help="print the description of the HTTP API")
     describe.set_defaults(run=_openapi)
     return parser

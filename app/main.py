@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import uvloop
 from aiohttp import web
 
-from app import log, middleware, routes
+from app import log, middleware, parts, routes
 from app.access.auth import Authenticator
 from app.access.keyservice import KeyService
 from app.access.limits import Limiter
+from app.access.pace import Pace
 from app.access.passwords import Passwords
 from app.access.resets import ResetService
 from app.access.sessionservice import SessionService
@@ -52,6 +53,8 @@ def create_app(settings: Settings) -> web.Application:
     app[routes.HEALTH] = health
     authenticator = app[routes.AUTH] = Authenticator(database, settings, metrics)
     app[routes.LIMITER] = Limiter(database, settings)
+    app[parts.SESSION_PACE] = Pace(settings.session_rate)
+    app[parts.ADDRESS_PACE] = Pace(settings.address_rate)
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
     passwords = Passwords(settings.hash_threads)
     app[routes.SESSIONS] = SessionService(database, settings, passwords)

@@ -27,7 +27,7 @@ _TEXT = {"schema": {"type": "string"}}
 _HEADERS = {
     "Retry-After": {"description": "Seconds after which another try makes sense.", **_TEXT},
     "RateLimit": {"description": "What is left, after the IETF's draft.", **_TEXT},
-    "RateLimit-Policy": {"description": "What the key may use.", **_TEXT},
+    "RateLimit-Policy": {"description": "What the caller may use.", **_TEXT},
     "Location": {"description": "Where what was made is.", **_TEXT},
 }
 Document = dict[str, Any]
@@ -77,8 +77,10 @@ def document(routes: Sequence[Route], version: str) -> Document:
 def statuses(route: Route) -> list[int]:
     """Return every status that a route may answer with, the wanted one aside."""
     found = set(route.errors)
+    if not route.probe:
+        found.add(429)
     if not route.open:
-        found |= {401, 403, 429, 503}
+        found |= {401, 403, 503}
     if route.body is not None:
         found |= {400, 413, 415, 422}
     if route.query is not None:
@@ -131,7 +133,7 @@ def _headers(*names: str) -> Document:
 
 
 def _wanted(route: Route, refs: Refs) -> Document:
-    limits = [] if route.open else ["RateLimit", "RateLimit-Policy"]
+    limits = [] if route.probe else ["RateLimit", "RateLimit-Policy"]
     made = ["Location"] if route.status == HTTPStatus.CREATED else []
     found: Document = {"description": HTTPStatus(route.status).phrase}
     if headers := _headers(*limits, *made):

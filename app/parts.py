@@ -8,6 +8,7 @@ from app.access.auth import Authenticator
 from app.access.keys import ApiKey
 from app.access.keyservice import KeyService
 from app.access.limits import Limiter
+from app.access.pace import Pace
 from app.access.principal import Principal
 from app.access.resets import ResetService
 from app.access.sessions import Session
@@ -23,6 +24,8 @@ AUTH = web.AppKey("auth", Authenticator)
 HEALTH = web.AppKey("health", Health)
 METRICS = web.AppKey("metrics", Metrics)
 LIMITER = web.AppKey("limiter", Limiter)
+SESSION_PACE = web.AppKey("session_pace", Pace)  # by user
+ADDRESS_PACE = web.AppKey("address_pace", Pace)  # by address, on open routes
 KEYS = web.AppKey("keys", KeyService)
 RESETS = web.AppKey("resets", ResetService)
 SESSIONS = web.AppKey("sessions", SessionService)

@@ -8,7 +8,7 @@ from functools import cache
 from aiohttp import web
 
 from app import docs, openapi
-from app.access import auditroutes, keyroutes, sessionroutes
+from app.access import auditroutes, keyroutes, resetpage, sessionroutes
 from app.health import OK
 from app.metrics import CONTENT_TYPE
 from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
@@ -113,8 +113,16 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 PUBLIC = [
-    Route(method="GET", path="/healthz", handler=healthz, answer=Alive, open=True),
-    Route(method="GET", path="/readyz", handler=readyz, answer=Readiness, open=True, errors=(503,)),
+    Route(method="GET", path="/healthz", handler=healthz, answer=Alive, open=True, probe=True),
+    Route(
+        method="GET",
+        path="/readyz",
+        handler=readyz,
+        answer=Readiness,
+        open=True,
+        probe=True,
+        errors=(503,),
+    ),
     Route(method="GET", path="/openapi.json", handler=description, open=True),
     Route(method="GET", path="/docs", handler=docs_page, open=True, media_type="text/html"),
     Route(
@@ -125,5 +133,6 @@ PUBLIC = [
     *keyroutes.ROUTES,
     *sessionroutes.ROUTES,
     *auditroutes.ROUTES,
+    *resetpage.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]

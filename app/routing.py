@@ -11,9 +11,19 @@ from pydantic import BaseModel, ValidationError
 
 from app import jsonbody
 from app.access import browser, permissions
+from app.access.attempts import network
+from app.access.pace import Pace, TooFast
 from app.access.principal import Principal
 from app.errors import ApiError, Forbidden
-from app.parts import AUTH, KEY, LIMIT_HEADERS, LIMITER, PRINCIPAL
+from app.parts import (
+    ADDRESS_PACE,
+    AUTH,
+    KEY,
+    LIMIT_HEADERS,
+    LIMITER,
+    PRINCIPAL,
+    SESSION_PACE,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY = web.RequestKey("body", BaseModel)
@@ -24,8 +34,8 @@ QUERY = web.RequestKey("query", BaseModel)
 class Route:
     """A line of the route table; /openapi.json is made of the same.
 
-    `errors` are statuses beyond those that follow from the rest: 401, 403 and 429 of what needs
-    to be signed in, 400, 413, 415 and 422 of what takes a body, 422 of a query.
+    `errors` are statuses beyond those that follow from the rest: 401 and 403 of what needs to be
+    signed in, 429 of all but probes, 400, 413, 415 and 422 of what takes a body, 422 of a query.
     """
 
     method: str
@@ -36,6 +46,7 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     open: bool = False  # anybody may
+    probe: bool = False  # asked all the time by those who watch: neither counted nor limited
     permission: str = ""  # that is needed beyond being signed in
     session: bool = False  # needs a browser's session; a key does not do
     errors: tuple[int, ...] = ()
@@ -45,8 +56,11 @@ class Route:
         """Return it as aiohttp takes it, behind the guard."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            if self.probe:
+                return await self.handler(request)
             if self.open:
                 browser.ours(request)
+                _count(request, request.app[ADDRESS_PACE], network(browser.address(request)))
             else:
                 await _admit(request, self)
             if self.query is not None:
@@ -73,12 +87,22 @@ async def _admit(request: web.Request, route: Route) -> None:
     """
     if "Authorization" not in request.headers and browser.COOKIE in request.cookies:
         request[PRINCIPAL] = await browser.signed_in(request)
+        _count(request, request.app[SESSION_PACE], str(request[PRINCIPAL].user_id))
     else:
         request[PRINCIPAL] = await _with_key(request)
         if route.session:
             raise ApiError(403, "session_needed", "this is done in a session, not with a key")
     if route.permission and not request[PRINCIPAL].may(route.permission):
         raise Forbidden(route.permission)
+
+
+def _count(request: web.Request, pace: Pace, who: str) -> None:
+    """Count a request that came without a key. Raises TooFast (429)."""
+    try:
+        request[LIMIT_HEADERS] = pace.count(who)
+    except TooFast as error:
+        request[LIMIT_HEADERS] = error.headers
+        raise
 
 
 async def _with_key(request: web.Request) -> Principal:

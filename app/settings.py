@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     sign_up: bool = False  # anybody may make a user for themselves
     session_idle_seconds: float = Field(28_800.0, gt=0)  # a session ends after so long unused
     session_seconds: float = Field(604_800.0, gt=0)  # and after so long in any case
+    session_rate: int = Field(600, ge=1)  # requests a minute of a user's sessions, per process
+    address_rate: int = Field(600, ge=1)  # and of an address that need no signing in
     lockout_account: int = Field(5, ge=1)  # wrong passwords of an account until one has to wait
     lockout_address: int = Field(50, ge=1)  # the same of an address
     lockout_seconds: float = Field(900.0, gt=0)  # the longest wait

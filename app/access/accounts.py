@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.access import hashing
 from app.access.audit import AuditRepository, Event
 from app.access.keys import ApiKey, ApiKeyRepository, Limits
+from app.access.resettokens import ResetRepository
+from app.access.sessions import Session, SessionRepository
 from app.access.usage import Meter, UsageRepository
-from app.access.users import User, UserRepository
+from app.access.users import EMAIL, LONGEST_EMAIL, User, UserRepository
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from psycopg import AsyncConnection
 
     from app.db import Transactions
 
-LONGEST_EMAIL = 254  # characters, as mail has it
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_EMAIL = re.compile(EMAIL)
 
 
 class AccountError(Exception):
@@ -54,7 +56,14 @@ class Accounts:
     async def create_user(self, email: str, role: str = "user") -> User:
         """Add a user. Raises AccountError when the email is no email or taken."""
         email = check_email(email)
-        user = await self._database.run(lambda c: UserRepository(c).create(email, role))
+
+        async def work(connection: AsyncConnection) -> User | None:
+            user = await UserRepository(connection).create(email, role)
+            if user is not None:
+                await _note(connection, "user_make", user, role=role)
+            return user
+
+        user = await self._database.run(work)
         if user is None:
             raise AccountError(f"there is a user {email} already")
         return user
@@ -64,15 +73,76 @@ class Accounts:
         email = check_email(email)
 
         async def work(connection: AsyncConnection) -> User:
-            users = UserRepository(connection)
-            old = await users.find_by_email(email)
-            user = old and await users.update(old.id, role=role, is_active=old.is_active)
-            if old is None or user is None:
-                raise AccountError(f"there is no user {email}")
-            detail = {"from": old.role, "to": user.role}
-            event = Event(action="role_change", target=f"user:{user.id}", detail=detail)
-            await AuditRepository(connection).add(event)
+            old = await _user(connection, email)
+            user = await _changed(connection, old, role=role, is_active=old.is_active)
+            await _note(connection, "role_change", user, **{"from": old.role, "to": user.role})
             return user
+
+        return await self._database.run(work)
+
+    async def set_active(self, email: str, *, active: bool) -> User:
+        """Let a user come in or not, at once in every process; not ends sessions and links too.
+
+        Raises:
+            AccountError: there is none.
+        """
+        email = check_email(email)
+
+        async def work(connection: AsyncConnection) -> User:
+            old = await _user(connection, email)
+            user = await _changed(connection, old, role=old.role, is_active=active)
+            if active:
+                await _note(connection, "user_activate", user)
+                return user
+            ended = await SessionRepository(connection).end_all(user.id)
+            await ResetRepository(connection).close(user.id)
+            await _note(connection, "user_deactivate", user, sessions_ended=ended)
+            return user
+
+        return await self._database.run(work)
+
+    async def delete_user(self, email: str) -> User:
+        """Remove a user with all keys, sessions and links. Raises AccountError: there is none."""
+        email = check_email(email)
+
+        async def work(connection: AsyncConnection) -> User:
+            user = await _user(connection, email)
+            await UserRepository(connection).delete(user.id)
+            await _note(connection, "user_delete", user)
+            return user
+
+        return await self._database.run(work)
+
+    async def list_sessions(self, email: str, idle: float) -> list[Session]:
+        """Return where a user is signed in. Raises AccountError when there is no such user."""
+        email = check_email(email)
+
+        async def work(connection: AsyncConnection) -> list[Session]:
+            user, sessions = await _user(connection, email), SessionRepository(connection)
+            found = page = await sessions.list(user.id, idle)
+            while page:
+                page = await sessions.list(user.id, idle, after=page[-1].id)
+                found = [*found, *page]
+            return sorted(found, key=lambda session: session.created_at)
+
+        return await self._database.run(work)
+
+    async def end_sessions(self, email: str, session_id: UUID | None = None) -> int:
+        """End a user's sessions, or one of them, and return how many ended.
+
+        Raises:
+            AccountError: there is no such user or session.
+        """
+        email = check_email(email)
+
+        async def work(connection: AsyncConnection) -> int:
+            user, sessions = await _user(connection, email), SessionRepository(connection)
+            if session_id is None:
+                ended = await sessions.end_all(user.id)
+            elif not (ended := int(await sessions.end(user.id, session_id))):
+                raise AccountError(f"{email} has no session {session_id}")
+            await _note(connection, "sign_out", user, sessions=ended)
+            return ended
 
         return await self._database.run(work)
 
@@ -109,6 +179,8 @@ class Accounts:
         async def work(connection: AsyncConnection) -> None:
             users = UserRepository(connection)
             user = await users.create(email) if create_user else None
+            if user is not None:
+                await _note(connection, "user_make", user, role=user.role)
             user = user or await users.find_by_email(email)
             if user is None:
                 raise AccountError(f"there is no user {email}: add --create-user to make one")
@@ -145,10 +217,7 @@ class Accounts:
         email = check_email(email)
 
         async def work(connection: AsyncConnection) -> list[ApiKey]:
-            user = await UserRepository(connection).find_by_email(email)
-            if user is None:
-                raise AccountError(f"there is no user {email}")
-            keys = ApiKeyRepository(connection)
+            user, keys = await _user(connection, email), ApiKeyRepository(connection)
             found = page = await keys.list(user.id)
             while page:
                 page = await keys.list(user.id, after=page[-1].id)
@@ -187,8 +256,34 @@ class Accounts:
     async def limit_key(self, public_id: str, limits: Limits) -> int:
         """Change what a key and those in its group may use, and return how many they are."""
         key = await self.find_key(public_id)
-        return await self._database.run(lambda c: ApiKeyRepository(c).limit(key.group, limits))
+
+        async def work(connection: AsyncConnection) -> int:
+            many = await ApiKeyRepository(connection).limit(key.group, limits)
+            event = Event(action="key_limit", target=f"key:{public_id}", detail=asdict(limits))
+            await AuditRepository(connection).add(event)
+            return many
+
+        return await self._database.run(work)
 
     async def used(self, key: ApiKey) -> dict[Meter, int]:
         """Return what a key's group has used or reserved in the present minute and month."""
         return await self._database.run(lambda c: UsageRepository(c).taken(key.group))
+
+
+async def _user(connection: AsyncConnection, email: str) -> User:
+    user = await UserRepository(connection).find_by_email(email)
+    if user is None:
+        raise AccountError(f"there is no user {email}")
+    return user
+
+
+async def _changed(connection: AsyncConnection, old: User, *, role: str, is_active: bool) -> User:
+    user = await UserRepository(connection).update(old.id, role=role, is_active=is_active)
+    if user is None:  # removed at the same time
+        raise AccountError(f"there is no user {old.email}")
+    return user
+
+
+async def _note(connection: AsyncConnection, action: str, user: User, **detail: object) -> None:
+    event = Event(action=action, target=f"user:{user.id}", detail=detail)
+    await AuditRepository(connection).add(event)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MOST_WAITING = 100  # wishes for mail
 FREE_WISHES = 5  # of an account or an address, until one has to wait
-PAGE = "/reset-password"
+PAGE = "/reset"
 _log = log.get(__name__)
 
 
@@ -38,7 +38,7 @@ class BadToken(ApiError):
 
 def link(settings: Settings, token: str) -> str:
     """Return what opens the page for a new password; what follows # is sent to no server."""
-    return f"{settings.public_url}{PAGE}#token={token}" if settings.public_url else token
+    return f"{settings.public_url}{PAGE}#{token}" if settings.public_url else token
 
 
 class ResetService:

@@ -46,8 +46,12 @@ class ResetRepository:
         if row is None:
             return None
         user_id: UUID = row[0]
-        await self._connection.execute(_CLOSE, (user_id,))
+        await self.close(user_id)
         return user_id
+
+    async def close(self, user_id: UUID) -> None:
+        """Use up all links of a user."""
+        await self._connection.execute(_CLOSE, (user_id,))
 
     async def purge(self) -> None:
         """Remove what opens nothing any more."""

@@ -8,16 +8,13 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.access.keymodels import NAME
+from app.access.users import EMAIL, LONGEST_EMAIL
 from app.models import Answer, Body
 
 if TYPE_CHECKING:
     from app.access.sessions import Session
 
-_PART = "[" + NAME[2:-3].replace(" -~", "!-?A-~", 1) + "]+"
-EMAIL = f"^{_PART}@{_PART}$"
-
-Email = Annotated[str, Field(min_length=3, max_length=254, pattern=EMAIL)]
+Email = Annotated[str, Field(min_length=3, max_length=LONGEST_EMAIL, pattern=EMAIL)]
 # The rules for new passwords hold after normalising; this bounds what is looked at.
 Password = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
 Token = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{43}$", repr=False)]

@@ -129,7 +129,7 @@ ROUTES = [
         answer=User,
         status=201,
         open=True,
-        errors=(403, 409, 429, 503),
+        errors=(403, 409, 503),
     ),
     Route(
         method="POST",
@@ -139,7 +139,7 @@ ROUTES = [
         answer=Me,
         status=201,
         open=True,
-        errors=(401, 403, 429, 503),
+        errors=(401, 403, 503),
     ),
     Route(
         method="GET",
@@ -188,7 +188,7 @@ ROUTES = [
         answer=ResetAsked,
         status=202,
         open=True,
-        errors=(403, 429, 503),
+        errors=(403, 503),
     ),
     Route(
         method="POST",
@@ -197,6 +197,6 @@ ROUTES = [
         body=Reset,
         status=204,
         open=True,
-        errors=(403, 429, 503),
+        errors=(403, 503),
     ),
 ]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from psycopg.sql import Composed
 
 ROLES = ("admin", "operator", "user", "viewer")
+# What HTML calls an email address, in ASCII alone: no two that look or fold alike are two users.
+EMAIL = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
+LONGEST_EMAIL = 254  # characters, as mail has it
 CHANNEL = "api_keys"  # NOTIFY carries a key's public id, nothing else
 _COLUMNS = SQL("id, email, role, is_active, created_at")
 _CREATE = SQL(

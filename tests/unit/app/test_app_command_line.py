@@ -91,6 +91,14 @@ def test_the_service_does_not_start_without_a_pepper(capsys: pytest.CaptureFixtu
         ["migrate", "--plan"],
         ["user", "create", "--email", "ann@example.org"],
         ["user", "list"],
+        ["user", "role", "--email", "ann@example.org", "--role", "admin"],
+        ["user", "password-link", "--email", "ann@example.org"],
+        ["user", "deactivate", "--email", "ann@example.org"],
+        ["user", "activate", "--email", "ann@example.org"],
+        ["user", "delete", "--email", "ann@example.org"],
+        ["session", "list", "--user", "ann@example.org"],
+        ["session", "revoke", "--user", "ann@example.org"],
+        ["audit", "list"],
         ["key", "create", "--user", "ann@example.org"],
         ["key", "list", "--user", "ann@example.org"],
         ["key", "show", "abcdefghijkl"],
@@ -107,7 +115,22 @@ def test_a_database_that_is_not_there_is_said_with_its_address(
 
 
 @pytest.mark.usefixtures("credentials")
-@pytest.mark.parametrize("email", ["ann", "a b@c", "@", "a@", "ann@example.org ", "x" * 300 + "@a"])
+@pytest.mark.parametrize(
+    "email",
+    [
+        "ann",
+        "a b@c",
+        "@",
+        "a@",
+        "ann@example.org ",
+        "x" * 300 + "@a",
+        "ann@exam\u200bple.org",
+        "\u0430nn@example.org",
+        "a@b,c@d",
+        "<a@b>",
+        "ann@example.org\nbob",
+    ],
+)
 def test_what_is_no_email_is_refused(capsys: pytest.CaptureFixture[str], email: str) -> None:
     for words in (["user", "create", "--email"], ["key", "create", "--user"]):
         assert cli.run([*words, email]) == 1

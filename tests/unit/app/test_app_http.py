@@ -336,4 +336,7 @@ def test_only_known_routes_are_there() -> None:
         ("POST", "/v1/password-resets"),
         ("POST", "/v1/password-resets/confirm"),
         ("GET", "/v1/audit"),
+        ("GET", "/reset"),
+        ("GET", "/reset/script.js"),
+        ("GET", "/reset/style.css"),
     ]

@@ -96,9 +96,13 @@ def score(headers: Mapping[str, str], text: str = "") -> int:
     return without + (sum(x for x in points if x > 0) if without >= 90 else 0)
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/healthz", "/readyz", "/docs", "/docs/style.css", "/openapi.json", "/v1/me"]
-)
+PATHS = (
+    "/", "/healthz", "/readyz", "/docs", "/docs/style.css", "/openapi.json", "/v1/me", "/reset",
+    "/reset/script.js", "/reset/style.css",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
 async def test_every_kind_of_answer_scores_110_or_more(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert score(answer.headers, await answer.text()) >= 110
@@ -130,6 +134,7 @@ async def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing(client: Cl
     page = await (await client.get("/docs")).text()
     assert not FROM_THE_NET.search(page)
     assert "<script" not in page
+    assert "script-src" not in policy((await client.get("/docs")).headers)
     assert not re.search(r"\son\w+=|style=|javascript:", page)
     linked = re.findall(r'(?:href|src)="([^"]+)"', page)
     assert linked == ["/docs/style.css", "/openapi.json"]
@@ -144,3 +149,19 @@ async def test_the_page_names_every_route_with_what_it_needs(client: Client) -> 
             assert f"<b>{method.upper()}</b> {path}</code>" in page
     assert "Needs a key that may <code>keys:write</code>." in page
     assert "Open to everybody." in page
+
+
+async def test_the_page_for_a_new_password_runs_its_own_script_and_no_other(client: Client) -> None:
+    answer = await client.get("/reset")
+    page, csp = await answer.text(), policy(answer.headers)
+    assert re.findall(r'(?:href|src)="([^"]+)"', page) == ["/reset/style.css", "/reset/script.js"]
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == [""]
+    assert not re.search(r"\son\w+=|style=|javascript:", page)
+    assert (csp["default-src"], csp["script-src"]) == (["'none'"], ["'self'"])
+    assert (csp["connect-src"], csp["form-action"]) == (["'self'"], ["'none'"])
+    assert 'type="password" autocomplete="new-password"' in page
+    assert "onpaste" not in page
+    for path, kind in (("/reset/style.css", "text/css"), ("/reset/script.js", "text/javascript")):
+        part = await client.get(path)
+        assert (part.status, part.content_type) == (200, kind)
+        assert not re.search(r"innerHTML|eval\(|https?://", await part.text())
