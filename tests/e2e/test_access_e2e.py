@@ -101,10 +101,8 @@ LINK = re.compile(r"(https://\S+)/reset-password#token=([\w-]{43})")
 def _hosts(lab: Lab, artifacts: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
     """Have a release on either colour; return the hosts by name."""
     outputs = lab.outputs()
-    if (
-        Browser(outputs["urls"]["preview"], lab.directory / "ca.pem").send("GET", "/readyz").status
-        != 200
-    ):
+    other = Browser(outputs["urls"]["preview"], lab.directory / "ca.pem")
+    if other.send("GET", "/readyz").status != 200:
         lab.ok("deploy", "--artifact", artifacts["second"]["path"], "--watch", "3", "--force")
     return {host["name"]: host for host in outputs["hosts"]}
 
