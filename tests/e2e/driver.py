@@ -124,16 +124,7 @@ class Lab:
 
     def on(self, host: str, *words: str, check: bool = True) -> str:
         """Run a command as root inside a host."""
-        done = subprocess.run(
-            ["podman", "exec", self.container(host), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        if check:
-            assert done.returncode == 0, f"{host}: {words}: {done.stderr or done.stdout}"
-        return done.stdout
+        return inside(self.container(host), *words, check=check)
 
     def edge_color(self) -> str:
         """Return the active colour as the edge's map file says it."""
@@ -233,6 +224,20 @@ def _tag(source: Path) -> None:
             check=True,
             timeout=60,
         )
+
+
+def inside(container: str, *words: str, check: bool = True) -> str:
+    """Run a command as root inside a container."""
+    done = subprocess.run(
+        ["podman", "exec", container, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if check:
+        assert done.returncode == 0, f"{container}: {words}: {done.stderr or done.stdout}"
+    return done.stdout
 
 
 def wait_for(what: Callable[[], bool], seconds: float, every: float = 0.5) -> bool:

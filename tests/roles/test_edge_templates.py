@@ -156,11 +156,39 @@ def test_a_request_is_read_in_one_way_only_and_within_bounds(config: Config, fro
     rules = [" ".join(w) for w in config[f"frontend {frontend}"]]
     denied = [r.split(" if ", 1)[1] for r in rules if r.startswith("http-request deny")]
 
-    assert "{ req.hdr_cnt(content-length) gt 1 } || { req.hdr_cnt(host) gt 1 }" in denied
+    assert "{ req.hdr_cnt(content-length) gt 1 } || !{ req.hdr_cnt(host) eq 1 }" in denied
     assert "{ req.hdr(upgrade) -i -m sub h2c }" in denied
+    assert any(r.endswith("{ path -m sub -i %2f %5c %00 \\ }") for r in denied)
     assert "{ req.body_size gt 1048576 }" in denied
-    assert "http-request set-header X-Forwarded-For %[src]" in rules
     assert "http-request wait-for-body time 10s if !METH_GET" in rules
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_up"),
+    [("/..", True), ("/v1/../me", True), ("/%2E%2e/me", True), ("/.%2e/me", True), ("/./me", True),
+     ("/v1/me", False), ("/v1/keys/a..b", False), ("/.well-known/x", False), ("/...", False)],
+)  # fmt: skip
+def test_a_path_that_leads_upwards_is_refused(config: Config, path: str, leads_up: bool) -> None:
+    (rule,) = [w for w in config["frontend public"] if w[3:8] == ["400", "if", "{", "path", "-m"]]
+    pattern = rule[rule.index("reg") + 2]
+
+    assert bool(re.search(pattern, path, re.IGNORECASE)) is leads_up
+
+
+@pytest.mark.parametrize("frontend", ["public", "preview"])
+def test_a_client_cannot_say_where_it_comes_from(config: Config, frontend: str) -> None:
+    """What it sends is replaced, in each spelling: the service believes the edge."""
+    rules = [" ".join(w) for w in config[f"frontend {frontend}"]]
+    about = [r for r in rules if re.search("forward", r, re.IGNORECASE)]
+
+    assert about == [
+        "http-request set-header X-Forwarded-For %[src]",
+        "http-request set-header X-Forwarded-Proto https",
+        "http-request del-header X-Forwarded-Host",
+        "http-request del-header Forwarded",
+    ]
+    for section in ("defaults", "backend app_blue", "backend app_green"):
+        assert not [w for w in config[section] if "forwardfor" in w or "forwarded" in w]
 
 
 @pytest.mark.parametrize("frontend", ["redirect", "public", "preview"])

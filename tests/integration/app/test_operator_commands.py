@@ -137,7 +137,8 @@ def test_the_audit_log_is_read_page_by_page(app: App) -> None:
         "SELECT 'nobody', 'sign_in', '', '192.0.2.' || n, 'refused' FROM generate_series(1, 2) n"
     )
     app.run("user", "create", "--email", EMAIL)
-    seen, before = [], ()
+    seen: list[int] = []
+    before: tuple[str, ...] = ()
     while True:
         page = app.run("audit", "list", "--limit", "2", *before, "--json").document
         seen += [row["id"] for row in page["entries"]]
