@@ -94,7 +94,7 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-LINK = re.compile(r"(https://\S+)/reset-password#token=([\w-]{43})")
+LINK = re.compile(r"(https://\S+)/reset#token=([\w-]{43})")
 
 
 @pytest.fixture(name="hosts", scope="module")
