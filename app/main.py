@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> web.Application:
     app[parts.SESSION_PACE] = Pace(settings.session_rate)
     app[parts.ADDRESS_PACE] = Pace(settings.address_rate)
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
-    passwords = Passwords(settings.hash_threads)
+    passwords = Passwords(settings.hash_threads, settings.hash_nice)
     app[routes.SESSIONS] = SessionService(database, settings, passwords)
     app[routes.RESETS] = ResetService(database, settings, passwords)
     app.on_response_prepare.append(middleware.on_prepare(settings))

@@ -85,7 +85,7 @@ async def _admit(request: web.Request, route: Route) -> None:
     Raises:
         ApiError: 401, 403, 429 or 503.
     """
-    if "Authorization" not in request.headers and browser.COOKIE in request.cookies:
+    if "Authorization" not in request.headers and browser.tokens(request):
         request[PRINCIPAL] = await browser.signed_in(request)
         _count(request, request.app[SESSION_PACE], str(request[PRINCIPAL].user_id))
     else:
@@ -107,7 +107,8 @@ def _count(request: web.Request, pace: Pace, who: str) -> None:
 
 async def _with_key(request: web.Request) -> Principal:
     """Check the key that a request came with, and count the request."""
-    key = await request.app[AUTH].authenticate(request.headers.get("Authorization"))
+    said = request.headers.getall("Authorization", [])
+    key = await request.app[AUTH].authenticate(said[0] if len(said) == 1 else None)
     limiter = request.app[LIMITER]
     try:
         await limiter.request(key)

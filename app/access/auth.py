@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ class Authenticator:
     def __init__(self, database: Transactions, settings: Settings, metrics: Metrics) -> None:
         self._database, self._settings, self._metrics = database, settings, metrics
         self._pepper = settings.pepper()
-        self._threads = ThreadPoolExecutor(settings.hash_threads, thread_name_prefix="bcrypt")
+        self._threads = hashing.threads(settings.hash_threads, settings.hash_nice, "bcrypt")
         self._reads: dict[str, asyncio.Task[ApiKey]] = {}  # by public id
         self._proofs: dict[bytes, asyncio.Task[ApiKey]] = {}  # by verifier
         self._used: dict[UUID, datetime] = {}

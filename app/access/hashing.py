@@ -12,8 +12,11 @@ import base64
 import enum
 import hashlib
 import hmac
+import os
 import re
 import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
 
@@ -61,6 +64,23 @@ def matches(secret: str, key_hash: str) -> bool:
         return bcrypt.checkpw(_short(secret), key_hash.encode())
     except ValueError:
         return False
+
+
+def threads(many: int, nice: int, name: str) -> ThreadPoolExecutor:
+    """Return threads for bcrypt, which takes whole cores.
+
+    Args:
+        many: at the same time.
+        nice: 19 leaves the cores to whatever else wants them, 0 asks the kernel for nothing: a
+            filter of system calls kills who asks without being allowed to.
+        name: of each, with a number.
+    """
+
+    def begin() -> None:
+        if nice:  # Linux has a niceness per thread
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+
+    return ThreadPoolExecutor(many, thread_name_prefix=name, initializer=begin)
 
 
 def verifier(secret: str, public_id: str, pepper: str) -> bytes:

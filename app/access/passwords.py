@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import unicodedata
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +67,8 @@ def _dummy(cost: int) -> str:
 class Passwords:
     """Makes and checks hashes. One per process."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="password")
+    def __init__(self, threads: int, nice: int = 0) -> None:
+        self._threads = hashing.threads(threads, nice, "password")
         self._waiting = 0
 
     async def hashed(self, password: str) -> str:

@@ -54,7 +54,9 @@ async def sign_up(request: web.Request) -> web.Response:
 async def sign_in(request: web.Request) -> web.Response:
     """Begin a session: its cookie comes along."""
     wish, sessions = body(request, SignIn), request.app[SESSIONS]
-    begun = await sessions.sign_in(wish.email, wish.password, browser.caller(request))
+    begun = await sessions.sign_in(
+        wish.email, wish.password, browser.caller(request), browser.tokens(request)
+    )
     response = answer(me(begun.session, sessions.csrf(begun.session.id)), 201)
     response.headers["Location"] = f"/v1/sessions/{begun.session.id}"
     browser.remember(response, begun, request.app[SETTINGS].session_seconds)

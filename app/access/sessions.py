@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -36,6 +37,7 @@ _LIST = SQL(
 ).format(_ROW, _LIVE)
 _END = "DELETE FROM sessions WHERE user_id = %s AND id = %s"
 _END_ALL = "DELETE FROM sessions WHERE user_id = %s AND id IS DISTINCT FROM %s"
+_REPLACED = "DELETE FROM sessions WHERE token_hash = ANY(%s)"
 _TRIM = (
     "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = %s "
     "ORDER BY created_at DESC, id OFFSET %s)"
@@ -102,6 +104,10 @@ class SessionRepository:
         """End one of a user's sessions; False when there is none such."""
         cursor = await self._connection.execute(_END, (user_id, session_id))
         return cursor.rowcount == 1
+
+    async def replaced(self, token_hashes: Sequence[bytes]) -> int:
+        """End the sessions that a browser gives up for a new one, and return how many ended."""
+        return (await self._connection.execute(_REPLACED, (list(token_hashes),))).rowcount
 
     async def end_all(self, user_id: UUID, but: UUID | None = None) -> int:
         """End a user's sessions, but for one when it is named, and return how many ended."""

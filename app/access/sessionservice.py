@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PURGE_SECONDS = 900.0  # between two looks for what is over
 FREE_SIGN_UPS = 10  # of an address
+OVER = "the session is over: sign in again"
 WRONG = "email or password is wrong"
 
 
@@ -71,8 +72,10 @@ class SessionService:
 
         return await self._database.run(work)
 
-    async def sign_in(self, email: str, password: str, caller: Caller) -> Begun:
-        """Begin a session.
+    async def sign_in(
+        self, email: str, password: str, caller: Caller, old: Sequence[str] = ()
+    ) -> Begun:
+        """Begin a session; those whose tokens the browser had end.
 
         Raises:
             ApiError: wrong (401), or too many attempts (429).
@@ -91,14 +94,17 @@ class SessionService:
                 await log.add(_event("sign_in", who, caller, "refused"))
                 return None
             await _forgive(connection, subjects)
-            session = await SessionRepository(connection).create(
+            repository = SessionRepository(connection)
+            replaced = await repository.replaced([tokens.at_rest(each) for each in old])
+            session = await repository.create(
                 known.id,
                 token_hash=tokens.at_rest(token),
                 seconds=self._settings.session_seconds,
                 address=caller.address,
                 agent=caller.agent,
             )
-            await log.add(_event("sign_in", known.id, caller, session=str(session.id)))
+            detail = {"session": str(session.id), **({"replaced": replaced} if replaced else {})}
+            await log.add(_event("sign_in", known.id, caller, **detail))
             return session
 
         session = await self._database.run(work)
@@ -115,7 +121,7 @@ class SessionService:
                 lambda c: SessionRepository(c).find(tokens.at_rest(token), idle)
             )
         if found is None:
-            raise Unauthorized("the session is over: sign in again")
+            raise Unauthorized(OVER)
         return found
 
     async def list(self, by: Principal, after: UUID | None, limit: int) -> list[Session]:

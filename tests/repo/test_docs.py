@@ -132,7 +132,7 @@ def test_every_documented_path_exists() -> None:
     wrong = []
     for path in DOCS:
         for code in INLINE.findall(tree.text(path)):
-            first = code.split()[0]
+            first = code.split()[0].partition("::")[0]  # a test in a file
             if first.split("/")[0] not in OUR_FOLDERS or "/" not in first:
                 continue
             if PLACEHOLDER.search(first) or "://" in first:

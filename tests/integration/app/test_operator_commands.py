@@ -95,6 +95,10 @@ def test_what_cannot_be_done_with_a_user_is_one_line_and_changes_nothing(
     assert of(app, "action") == []
 
 
+def test_a_fresh_schema_has_no_account(app: App) -> None:
+    assert app.run("user", "list").out == "there are no users\n"
+
+
 def test_users_are_listed_with_who_may_not_come_in(app: App) -> None:
     for email in (EMAIL, BOB):
         app.run("user", "create", "--email", email)

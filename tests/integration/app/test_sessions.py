@@ -104,6 +104,11 @@ def test_a_session_ends_after_its_time_however_much_it_is_used(app: App) -> None
         until(lambda: browser.send("GET", "/v1/me").status == 401, 5)
 
 
+def test_a_password_does_not_expire(app: App, ann: Browser) -> None:
+    app.database.query("UPDATE users SET created_at = 'epoch', updated_at = 'epoch'")
+    assert ann.sign_in().status == 201
+
+
 def test_one_sees_and_ends_ones_own_sessions_and_no_others(service: Serving, ann: Browser) -> None:
     sign_up(service, "bob@example.org")
     bob, second = Browser(service), Browser(service)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import bcrypt
 import pytest
 from hypothesis import given
@@ -72,3 +75,31 @@ def test_without_a_verifier_of_this_pepper_bcrypt_is_to_be_asked() -> None:
     made = hashing.verifier("secret", "id", PEPPER)
     for kept in (None, b"", made[:-1], made[4:], hashing.verifier("secret", "id", OTHER)):
         assert hashing.verify(made, kept) is Verdict.UNKNOWN
+
+
+def niceness(many: int, nice: int) -> set[int]:
+    """Return how nice the threads of a pool are."""
+    with hashing.threads(many, nice, "x") as pool:
+
+        def own() -> int:
+            return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+        return {pool.submit(own).result() for _ in range(4)}
+
+
+def test_threads_for_bcrypt_are_as_nice_as_they_are_told_and_nothing_else_is() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert niceness(1, 19) == {19}
+    assert niceness(1, 0) == {before}
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+
+
+def test_without_a_wish_nothing_is_asked_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit on hosts kills who asks: its filter of system calls has no setpriority."""
+
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(os, "setpriority", never)
+    with hashing.threads(1, 0, "x") as pool:
+        assert pool.submit(int).result() == 0

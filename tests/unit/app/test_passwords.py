@@ -35,6 +35,9 @@ def _pool() -> Iterator[Passwords]:
         "PassWord!!!!",
         "passwordpassword",
         "qwertyuiop12",
+        "dashplatform",
+        "Dash Platform 1",
+        "dashdashdash",
         "123456789012",
         "zzzzzzzzzzzz",
         "ＰＡＳＳＷＯＲＤ１２３４",  # noqa: RUF001 -- that is the point
@@ -42,7 +45,7 @@ def _pool() -> Iterator[Passwords]:
         EMAIL.upper(),
         "someone.long",
     ],
-    ids=range(14),
+    ids=range(17),
 )
 def test_what_would_be_guessed_is_refused(password: str) -> None:
     with pytest.raises(WeakPassword) as caught:
