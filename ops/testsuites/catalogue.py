@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 BUDGETS: Mapping[str, int] = {
     "lint": 4,
     "unit": 4,
-    "integration": 10,
+    "integration": 14,
     "infra": 2,
     "roles": 12,
-    "e2e": 24,
+    "e2e": 22,
 }
 MATRIX_MINUTES = 180  # for each part that only --all runs
 NEED_MACHINE = ("integration", "infra", "roles", "e2e")  # packages, host image, podman's settings
@@ -52,7 +52,7 @@ def _measured(suite: str, root: Path, *folders: str, every: bool, workers: int =
     selection = [] if every else ["-m", "not slow"]
     env = {"COVERAGE_FILE": f".dash/test/coverage/{suite}"}
     present = [name for name in folders if (root / name).is_dir()]
-    side_by_side = ["-n", str(workers)] if workers else []
+    side_by_side = ["-n", str(workers), "--dist", "loadfile"] if workers else []
     words = ["-q", "--durations=5", "--cov", "--cov-report=", *side_by_side, *selection, *present]
     return [pytest(suite, suite, *words, env=env)]
 
@@ -66,7 +66,7 @@ def _unit(root: Path, *, every: bool) -> list[Part]:
 
 
 def _integration(root: Path, *, every: bool) -> list[Part]:
-    return _measured("integration", root, "tests/integration", every=every)
+    return _measured("integration", root, "tests/integration", every=every, workers=2)
 
 
 def _infra(root: Path, *, every: bool) -> list[Part]:

@@ -101,7 +101,7 @@ def test_pages_hold_every_entry_once_and_only_some_may_read_them(
 
 
 def test_the_address_is_what_our_own_proxy_says_and_nobody_elses(app: App) -> None:
-    wish = {"email": EMAIL, "password": "wrong wrong wrong"}
+    wish = {"email": EMAIL, "password": "wrong wrong wrong"}  # pragma: allowlist secret
     said = {"X-Forwarded-For": "6.6.6.6, 192.0.2.9"}
     for proxies, given in (("127.0.0.1/32,10.0.0.0/8", "192.0.2.9"), ("10.0.0.0/8", "127.0.0.1")):
         with app.serve(proxies=proxies) as service:

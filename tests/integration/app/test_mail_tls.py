@@ -19,7 +19,7 @@ from app.access import mail
 from app.settings import Settings
 from tests.integration.app.smtp import Post
 
-PASSWORD = "a password of the mail server"
+PASSWORD = "a password of the mail server"  # pragma: allowlist secret
 DAY = dt.timedelta(days=1)
 
 

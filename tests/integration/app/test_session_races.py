@@ -64,7 +64,7 @@ async def _sessions(app: App, passwords: Slow) -> SessionService:
 @pytest.mark.parametrize(
     "meanwhile",
     [
-        "UPDATE users SET password_hash = 'another'",
+        "UPDATE users SET password_hash = 'another'",  # pragma: allowlist secret
         "UPDATE users SET is_active = false",
         "DELETE FROM users",
     ],
