@@ -28,9 +28,8 @@ def test_what_people_left_stays_in_place_and_is_named(app: App, old: Steps) -> N
     with app.serve(sign_up=True) as service:
         sign_up(service.ready())
         assert Browser(service).sign_in().status == 201
-        assert (
-            Browser(service).sign_in(password="wrong wrong wrong").status == 401
-        )  # pragma: allowlist secret
+        wrong = "wrong wrong wrong"
+        assert Browser(service).sign_in(password=wrong).status == 401
     assert app.run("user", "password-link", "--email", EMAIL).code == 0
     plan = old.run(to=LAST, plan=True)
     report = old.run(to=LAST)

@@ -131,9 +131,8 @@ def put_back(app: App, browser: Browser) -> None:
     browser.token = tokens.new_token()
     app.database.query("DELETE FROM sessions")
     app.database.query("DELETE FROM api_keys")
-    app.database.query(
-        "UPDATE users SET password_hash = 'none' WHERE email = %s", EMAIL
-    )  # pragma: allowlist secret
+    forget = "UPDATE users SET password_hash = 'none' WHERE email = %s"  # pragma: allowlist secret
+    app.database.query(forget, EMAIL)
     ((made,),) = app.database.query(
         "INSERT INTO sessions (user_id, token_hash, expires_at, address, agent) "
         "SELECT id, %s, now() + interval '1 h', '', '' FROM users WHERE email = %s RETURNING id",
