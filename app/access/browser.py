@@ -85,10 +85,8 @@ async def signed_in(request: web.Request) -> Principal:
     session = await sessions.find(said[0] if len(said) == 1 else "")
     if request.method not in SAFE:
         ours(request)
-        said = request.headers.get(CSRF, "")
-        if not hmac.compare_digest(
-            said.encode("utf-8", "replace"), sessions.csrf(session.id).encode()
-        ):
+        proof = request.headers.get(CSRF, "").encode("utf-8", "replace")
+        if not hmac.compare_digest(proof, sessions.csrf(session.id).encode()):
             raise ApiError(403, "csrf", f"send the session's csrf_token in {CSRF}")
     structlog.contextvars.bind_contextvars(session=str(session.id))
     request[SESSION] = session

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.access import audit, passwords, tokens
 from app.access.attempts import AttemptRepository, Subject, network, subject
@@ -103,7 +103,9 @@ class SessionService:
                 address=caller.address,
                 agent=caller.agent,
             )
-            detail = {"session": str(session.id), **({"replaced": replaced} if replaced else {})}
+            detail: dict[str, Any] = {"session": str(session.id)}
+            if replaced:
+                detail["replaced"] = replaced
             await log.add(_event("sign_in", known.id, caller, **detail))
             return session
 
