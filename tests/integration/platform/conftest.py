@@ -35,6 +35,7 @@ def _root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(paths, "HAPROXY_SOCKET", tmp_path / "admin.sock")
     monkeypatch.setattr(paths, "OPT", tmp_path / "opt")
     monkeypatch.setattr(paths, "ETC", tmp_path / "etc")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)  # of the tester; no host has it
     monkeypatch.setattr(switch, "PATIENCE", 0.2)
     monkeypatch.setattr(haproxy, "POLL", 0.02)
     paths.MAP.write_text("active blue\n", encoding="ascii")
