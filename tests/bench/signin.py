@@ -193,8 +193,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100, help="of GET /v1/me a second")
     parser.add_argument("--sign-ins", type=float, default=20, help="offered a second")
     parser.add_argument("--rounds", type=int, default=3, help="of both loads in turn")
-    parser.add_argument("--threads", type=int, default=1, help="DASH_APP_HASH_THREADS")
-    parser.add_argument("--nice", type=int, default=0, help="DASH_APP_HASH_NICE")
+    parser.add_argument("--threads", type=int, default=2, help="DASH_APP_HASH_THREADS")
+    parser.add_argument("--nice", type=int, default=19, help="DASH_APP_HASH_NICE")
     parser.add_argument("--as-client", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.as_client:
