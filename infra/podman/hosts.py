@@ -22,6 +22,7 @@ SPEC = ("container", "name", "network", "address", "mac", "ports", "checkout")
 # Not to be changed by Pulumi's refresh: what the machine says of a host.
 RUNNING = "running"
 CUT_OFF = "off the network"
+LOST = "lost by podman"  # its processes are gone and podman, killed with them, has not seen it
 
 
 def spec(props: dict[str, Any]) -> str:
@@ -164,6 +165,12 @@ def start_host(name: str, props: dict[str, Any]) -> None:
         PodmanError: it does not boot, or one of its ports is taken meanwhile.
     """
     state = _state(inspect("container", name) or {}, props["network"])
+    if state == LOST:
+        # podman 4 can neither start nor stop such a container, nor clean up behind it.
+        raise PodmanError(
+            f"the processes of {name} are gone, and podman takes it for running: its data can "
+            "still be copied out (podman cp). Next: ./dash down, which removes it, then ./dash up"
+        )
     if state == "paused":
         podman("unpause", name)
     elif state == CUT_OFF:
@@ -199,7 +206,10 @@ def _sshd_answers(address: str) -> bool:
 
 def _state(found: dict[str, Any], network: str) -> str:
     """Return how a host is: running, or what is wrong with it in a word or three."""
-    state = str(found.get("State", {}).get("Status", "gone"))
+    said = found.get("State", {})
+    state = str(said.get("Status", "gone"))
+    if state == RUNNING and not Path(f"/proc/{said.get('Pid', 0)}").exists():
+        return LOST
     attached = found.get("NetworkSettings", {}).get("Networks") or {}
     return CUT_OFF if state == RUNNING and network not in attached else state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from infra.podman.runtime import PodmanError
@@ -31,7 +32,7 @@ class FakePodman:
         dotted = {f"dash.{key}": value for key, value in labels.items()}
         self.containers[name] = {
             "Config": {"Labels": dotted},
-            "State": {"Status": status},
+            "State": {"Status": status, "Pid": os.getpid()},
             "NetworkSettings": {"Networks": {"dash-lab": {}}},
         }
 

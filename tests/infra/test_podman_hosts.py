@@ -161,6 +161,18 @@ def test_a_host_off_its_network_is_due_and_connected(
     assert outs(props)["state"] == "running"
 
 
+def test_a_host_whose_processes_were_killed_with_podman_s_own_is_told_in_one_line(
+    podman: FakePodman, props: dict[str, Any]
+) -> None:
+    podman.add_container(NAME, checkout="ours")
+    podman.containers[NAME]["State"]["Pid"] = 2**22 + 1  # above the highest that Linux gives
+    seen = outs(props)
+
+    assert HostProvider().diff(NAME, seen, props).changes
+    with pytest.raises(Exception, match=r"processes of .* are gone.*Next: \./dash down"):
+        HostProvider().update(NAME, seen, props)
+
+
 def test_other_keys_are_put_into_the_living_host(podman: FakePodman, props: dict[str, Any]) -> None:
     podman.add_container(NAME, checkout="ours")
     due = HostProvider().diff(NAME, props, {**props, "public_key": "ssh-ed25519 C"})

@@ -48,10 +48,8 @@ def test_a_whole_operation_from_lease_to_record(
 
     confirmed = run_module("edge_switch", state="confirmed", color="green", **common)
     assert confirmed == {"changed": True, "active": "green"}
-    appended = run_module("ledger_append", entries=[entry(7)], fence=7)
-    assert appended == {"changed": True, "appended": 1}
-    assert run_module("operation", state="recorded", **common)["changed"]
-    assert run_module("lease", state="absent", id=ID)["changed"]
+    recorded = run_module("operation", state="recorded", entries=[entry(7)], lease=ID, **common)
+    assert recorded == {"changed": True, "state": "recorded", "appended": 1}
 
     assert OperationFile().current() is None
     assert lease.LeaseFile().current() is None
@@ -66,9 +64,11 @@ def test_each_step_is_safe_to_run_twice(
     for name, params, again in (
         ("edge_switch", {"state": "switched", "color": "green", "id": ID, "fence": 7}, True),
         ("edge_switch", {"state": "confirmed", "color": "green", "id": ID, "fence": 7}, False),
-        ("ledger_append", {"entries": [entry(7)], "fence": 7}, False),
-        ("operation", {"state": "recorded", "id": ID, "fence": 7}, False),
-        ("lease", {"state": "absent", "id": ID}, False),
+        (
+            "operation",
+            {"state": "recorded", "id": ID, "fence": 7, "entries": [entry(7)], "lease": ID},
+            False,
+        ),
     ):
         assert run_module(name, **params)["changed"]
         assert run_module(name, **params)["changed"] is again
@@ -93,7 +93,6 @@ CHANGING: list[tuple[str, dict[str, Any]]] = [
     ("edge_switch", {"state": "reverted", "color": "blue", "id": ID}),
     ("edge_watch", {"color": "green", "id": ID, "seconds": 0}),
     ("operation", {"state": "recorded", "id": ID}),
-    ("ledger_append", {"entries": []}),
     ("release_deliver", {"artifact": "/x", "version": "1", "digest": "d"}),
     ("release_activate", {"version": ""}),
     ("release_prune", {"keep": []}),
@@ -169,7 +168,6 @@ def test_giving_back_what_is_not_ours_changes_nothing(run_module: Any) -> None:
         ("edge_switch", {"state": "switched", "color": "red", "id": ID, "fence": 1}, "red"),
         ("lease", {"state": "present", "id": ID}, "holder"),
         ("operation", {"state": "switched", "id": ID, "fence": 1}, "switched"),
-        ("ledger_append", {"entries": [{}], "fence": 1}, "lacks id"),
         ("edge_drain", {"color": "blue", "seconds": 1}, "HAProxy does not answer"),
     ],
 )
@@ -181,6 +179,27 @@ def test_what_cannot_be_is_one_line(
     assert done["failed"]
     assert says in done["msg"]
     assert "\n" not in done["msg"]
+
+
+def test_an_entry_that_cannot_be_written_leaves_the_operation_open(run_module: Any) -> None:
+    take(run_module, operation={"to_color": "green"})
+
+    done = run_module("operation", state="recorded", id=ID, fence=7, entries=[{}], lease=ID)
+
+    assert "lacks id" in done["msg"]
+    assert state(Edge()) == "begun"
+    assert (lease.LeaseFile().current() or {})["id"] == ID
+
+
+def test_what_another_holds_is_not_given_back(run_module: Any) -> None:
+    take(run_module, operation={})
+    other = "11111111-8f0a-4d5a-9d0b-3a3f1f1c9a10"
+
+    done = run_module("operation", state="recorded", id=other, fence=7, lease=other)
+
+    assert not done["changed"]
+    assert (lease.LeaseFile().current() or {})["id"] == ID
+    assert state(Edge()) == "begun"
 
 
 def test_a_host_that_was_never_configured_is_one_line(run_module: Any) -> None:
@@ -199,6 +218,6 @@ def test_a_full_disk_is_one_line(run_module: Any, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(ledger, "append", full)
 
-    done = run_module("ledger_append", entries=[], fence=1)
+    done = run_module("operation", state="recorded", id=ID, fence=1, entries=[entry(1)])
 
     assert done["msg"] == f"{paths.EDGE_STATE}: No space left on device"

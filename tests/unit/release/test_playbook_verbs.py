@@ -59,6 +59,19 @@ def test_a_rollback_to_the_warm_colour_is_a_switch(theatre: Theatre) -> None:
     assert (played.entry["reason"], played.entry["why"]) == ("bug", "echo is deaf")
 
 
+def test_a_prober_that_does_not_run_holds_up_no_rollback_to_the_warm_colour(
+    theatre: Theatre,
+) -> None:
+    theatre.set(three().small())
+    (theatre.root / "ops/prober.py").unlink()
+    (theatre.root / "ops/prober.py").write_text("raise SystemExit('--ca x: no certificates')")
+    played = theatre.play("rollback")
+
+    assert played.code == 0, played.output
+    assert played.line == "0.2.0 is active on green: the prober sent nothing"
+    assert played.of("edge_switch", state="confirmed")
+
+
 def test_rows_that_would_be_lost_stay_and_are_named(theatre: Theatre) -> None:
     theatre.set(three().small())
     risk = [{"what": "users.nickname", "rows": 12}]
@@ -219,8 +232,7 @@ def test_an_interrupted_deploy_is_undone_before_the_next_one(
     assert (first["args"]["kind"], first["args"]["holder_is_dead"]) == ("recover", "old")
     assert first["args"]["id"] != second["args"]["id"]
     assert versions(played, "release_activate", "app-blue-1") == [A.name, C.name]
-    told = [c["args"]["entries"][0] for c in played.of("ledger_append")]
-    assert [(e["kind"], e["outcome"]) for e in told] == [
+    assert [(e["kind"], e["outcome"]) for e in played.entries()] == [
         ("recover", "abandoned"),
         ("deploy", "done"),
     ]

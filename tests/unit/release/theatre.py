@@ -39,8 +39,11 @@ class Played:
     @property
     def entry(self) -> dict[str, Any]:
         """The ledger entry that the edges were told."""
-        told = [c["args"]["entries"][0] for c in self.of("ledger_append")]
-        return dict(told[-1])
+        return dict(self.entries()[-1])
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the ledger entries that the edges were told, in order."""
+        return [c["args"]["entries"][0] for c in self.of("operation") if c["args"].get("entries")]
 
     def of(self, module: str, **args: Any) -> list[Call]:
         """Return the calls of a module with these arguments."""

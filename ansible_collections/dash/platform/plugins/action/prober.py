@@ -17,9 +17,9 @@ MAX_SECONDS = 3600  # bounded, whatever becomes of the playbook
 
 
 class ActionModule(ActionBase):
-    """Arguments: state, url, ca, report, key_file, token_file, rate, connections, root, pid.
+    """Arguments: state, url, ca, report, key_file, token_file, rate, connections, root, pid, wait.
 
-    state: started or stopped, which takes report and pid alone.
+    state: started or stopped, which takes report and pid alone. wait: until it is known to run.
     """
 
     TRANSFERS_FILES = False
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _start(args: dict[str, Any], report: Path) -> int:
-        """Start it and wait for its first report; return its process id."""
+        """Start it, wait for its first report if told so, and return its process id."""
         report.parent.mkdir(parents=True, exist_ok=True)
         options = {k: str(args[k]) for k in ("url", "ca", "rate", "connections")}
         options |= {
@@ -51,6 +51,8 @@ class ActionModule(ActionBase):
         log = report.with_suffix(".log")
         argv = [sys.executable, "-m", "ops.prober", *words]
         pid = controller.spawn(argv, Path(args["root"]), log)
+        if not args["wait"]:
+            return pid
         end = time.monotonic() + START_TIMEOUT
         while not controller.read_report(report):
             if time.monotonic() > end or not controller.runs(pid):

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Take the open operation of an edge on to its next state."""
+"""Take the open operation of an edge on to its next state, and write down how it ended."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ DOCUMENTATION = r"""
 module: operation
 short_description: The open operation of an edge
 description:
-  - Pauses an operation that waits for an answer, or closes one that was recorded. What moves the
+  - Pauses an operation that waits for an answer, or closes one that has ended. What moves the
     traffic is M(dash.platform.edge_switch).
-  - Nothing happens when another operation is open, or none.
+  - "What ended is in the ledger before it is closed, and closed before the lease is given back:
+    whatever is cut off, the next command finds what it has to settle."
+  - No operation is moved when another one is open, or none.
 author: The Dash founders
 options:
   state:
@@ -25,14 +27,26 @@ options:
     description: The operation's fencing number; a smaller one than the host has seen is refused.
     type: int
     required: true
+  entries:
+    description:
+      - Entries for the ledger, in the form of docs/architecture.md; those it has are left out.
+      - One that lacks something, or holds what it cannot, is refused and nothing is changed.
+    type: list
+    default: []
+    elements: dict
+  lease:
+    description: Id of the lease to give back; one that another holds stays.
+    type: str
 """
 
 EXAMPLES = r"""
-- name: Close it
+- name: Record how it ended
   dash.platform.operation:
     state: recorded
     id: 0d5c1e6e-8f0a-4d5a-9d0b-3a3f1f1c9a10
     fence: 7
+    entries: ["{{ release_written.entry }}"]
+    lease: 0d5c1e6e-8f0a-4d5a-9d0b-3a3f1f1c9a10
 """
 
 RETURN = r"""
@@ -40,23 +54,30 @@ state:
   description: The state it has now.
   type: str
   returned: success
+appended:
+  description: How many entries the ledger did not have.
+  type: int
+  returned: success
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dash.platform.plugins.module_utils import errors, fence
+from ansible_collections.dash.platform.plugins.module_utils import errors, fence, lease, ledger
 from ansible_collections.dash.platform.plugins.module_utils.operation import OperationFile
 
 
 def run(params: dict[str, Any]) -> dict[str, Any]:
-    """Move the operation on. Raises Fault."""
+    """Record, move the operation on, give the lease back. Raises Fault."""
     fence.check(params["fence"])
+    appended = ledger.append(ledger.path(), params["entries"]) if params["entries"] else 0
     held = OperationFile()
     with held.locked():
         moved = held.move(params["id"], params["state"])
-    return {"changed": moved, "state": params["state"]}
+    released = params["lease"] is not None and lease.LeaseFile().release(params["lease"])
+    changed = bool(appended) or moved or released
+    return {"changed": changed, "state": params["state"], "appended": appended}
 
 
 def main() -> None:
@@ -66,6 +87,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["paused", "recorded"], "required": True},
             "id": {"type": "str", "required": True},
             "fence": {"type": "int", "required": True},
+            "entries": {"type": "list", "elements": "dict", "default": []},
+            "lease": {"type": "str"},
         },
     )
     errors.answer(module, run)
