@@ -22,7 +22,8 @@ from app.access.sessionservice import SessionService
 from app.db import Database
 from app.errors import CannotServe
 from app.health import Health
-from app.listener import KeyListener
+from app.listener import Listener
+from app.llm.gateway import Gateway
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def create_app(settings: Settings) -> web.Application:
     app[routes.DATABASE] = database
     app[routes.HEALTH] = health
     authenticator = app[routes.AUTH] = Authenticator(database, settings, metrics)
-    app[routes.LIMITER] = Limiter(database, settings)
+    limiter = app[routes.LIMITER] = Limiter(database, settings)
+    app[routes.GATEWAY] = Gateway(settings, database, limiter, metrics)
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
     passwords = Passwords(settings.hash_threads)
     app[routes.SESSIONS] = SessionService(database, settings, passwords)
@@ -70,6 +72,7 @@ def private_app(app: web.Application) -> web.Application:
     private[routes.DATABASE] = app[routes.DATABASE]
     private[routes.HEALTH] = app[routes.HEALTH]
     private[routes.AUTH] = app[routes.AUTH]
+    private[routes.GATEWAY] = app[routes.GATEWAY]
     private.add_routes(routes.PRIVATE)
     return private
 
@@ -82,9 +85,12 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     authenticator, limiter = app[routes.AUTH], app[routes.LIMITER]
-    listener = KeyListener(app[routes.SETTINGS], authenticator)
-    sessions = app[routes.SESSIONS]
-    work = (app[routes.HEALTH], listener, authenticator, limiter, sessions, app[routes.RESETS])
+    gateway, sessions = app[routes.GATEWAY], app[routes.SESSIONS]
+    gateway.open()
+    listener = Listener(app[routes.SETTINGS], authenticator, gateway.breakers)
+    work = (
+        app[routes.HEALTH], listener, authenticator, limiter, sessions, app[routes.RESETS], gateway,
+    )  # fmt: skip
     tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in work]
     for task in tasks:
         task.add_done_callback(_ended)
@@ -93,6 +99,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await authenticator.close()
+    await gateway.close()
     await limiter.close()
     sessions.passwords.close()
 

@@ -15,7 +15,7 @@ from secure import Secure
 
 from app import log
 from app.errors import CODES, ApiError
-from app.parts import LIMIT_HEADERS
+from app.parts import LIMIT_HEADERS, OPENAI, REQUEST_ID
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
-REQUEST_ID = web.RequestKey("request_id", str)
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+    **dict.fromkeys((400, 404, 405, 409, 413, 415, 422), "invalid_request_error"),
+}
 _QUIET = {"/healthz", "/readyz"}  # asked twice a second by every edge: their lines are debug
 _log = log.get(__name__)
 
@@ -92,16 +97,16 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as error:
-        return envelope(error, request[REQUEST_ID])
+        return _problem(request, error)
     except web.HTTPException as error:
-        answer = envelope(of_http(error), request[REQUEST_ID])
+        answer = _problem(request, of_http(error))
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
     except Exception:  # noqa: BLE001 -- whatever it is, the client sees the envelope
         _log.exception("request.failed", path=request.path)
         hidden = ApiError(500, "internal", "something went wrong here")
-        return envelope(hidden, request[REQUEST_ID])
+        return _problem(request, hidden)
 
 
 def of_http(error: web.HTTPException) -> ApiError:
@@ -110,15 +115,31 @@ def of_http(error: web.HTTPException) -> ApiError:
     return ApiError(error.status, code, message)
 
 
-def envelope(error: ApiError, request_id: str) -> web.Response:
-    """Return the answer for an error."""
+def _problem(request: web.Request, error: ApiError) -> web.Response:
+    body = openai_error(error) if OPENAI in request else envelope(error, request[REQUEST_ID])
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == web.HTTPUnauthorized.status_code:
         headers["WWW-Authenticate"] = "Bearer"
-    body = {"error": {"code": error.code, "message": error.message, "request_id": request_id}}
     return web.json_response(body, status=error.status, headers=headers)
+
+
+def envelope(error: ApiError, request_id: str) -> dict[str, object]:
+    """Return an error as a document."""
+    return {"error": {"code": error.code, "message": error.message, "request_id": request_id}}
+
+
+def openai_error(error: ApiError) -> dict[str, object]:
+    """Return an error as OpenAI's clients expect it."""
+    return {
+        "error": {
+            "message": error.message,
+            "type": _OPENAI_TYPES.get(error.status, "api_error"),
+            "param": error.param or None,
+            "code": error.code,
+        }
+    }
 
 
 def _route(request: web.Request) -> str:

@@ -14,6 +14,7 @@ from app.access.sessions import Session
 from app.access.sessionservice import SessionService
 from app.db import Database
 from app.health import Health
+from app.llm.gateway import Gateway
 from app.metrics import Metrics
 from app.settings import Settings
 
@@ -23,6 +24,7 @@ AUTH = web.AppKey("auth", Authenticator)
 HEALTH = web.AppKey("health", Health)
 METRICS = web.AppKey("metrics", Metrics)
 LIMITER = web.AppKey("limiter", Limiter)
+GATEWAY = web.AppKey("gateway", Gateway)
 KEYS = web.AppKey("keys", KeyService)
 RESETS = web.AppKey("resets", ResetService)
 SESSIONS = web.AppKey("sessions", SessionService)
@@ -31,4 +33,6 @@ SESSIONS = web.AppKey("sessions", SessionService)
 PRINCIPAL = web.RequestKey("principal", Principal)
 KEY = web.RequestKey("key", ApiKey)  # when it came in with one
 SESSION = web.RequestKey("session", Session)  # when it came in with one
+REQUEST_ID = web.RequestKey("request_id", str)
+OPENAI = web.RequestKey("openai", bool)  # errors are in OpenAI's form
 LIMIT_HEADERS = web.RequestKey("limit_headers", dict[str, str])

@@ -13,7 +13,7 @@ from app import jsonbody
 from app.access import browser, permissions
 from app.access.principal import Principal
 from app.errors import ApiError, Forbidden
-from app.parts import AUTH, KEY, LIMIT_HEADERS, LIMITER, PRINCIPAL
+from app.parts import AUTH, KEY, LIMIT_HEADERS, LIMITER, OPENAI, PRINCIPAL
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY = web.RequestKey("body", BaseModel)
@@ -40,11 +40,15 @@ class Route:
     session: bool = False  # needs a browser's session; a key does not do
     errors: tuple[int, ...] = ()
     media_type: str = jsonbody.TYPE
+    streams: str = ""  # the media type of the same as a stream
+    openai: bool = False  # errors are in OpenAI's form
 
     def defined(self) -> web.RouteDef:
         """Return it as aiohttp takes it, behind the guard."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            if self.openai:
+                request[OPENAI] = True
             if self.open:
                 browser.ours(request)
             else:
