@@ -1,4 +1,4 @@
-"""The operator's command line: `python -m app serve|migrate|user|session|key|openapi`."""
+"""The operator's command line: `python -m app serve|migrate|user|session|key|llm|openapi`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from app import clikeys, clisessions, log, migrate, schema
+from app import clikeys, clillm, clisessions, log, migrate, schema
 from app.access.accounts import AccountError, Accounts
 from app.access.users import ROLES
 from app.console import DONE, add, out
@@ -104,7 +104,7 @@ async def _list_users(settings: Settings, args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app")
     verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="serve|migrate|user|session|key|openapi"
+        dest="verb", required=True, metavar="serve|migrate|user|session|key|llm|openapi"
     )
     serve = verbs.add_parser("serve", help="run the service until SIGTERM")
     serve.set_defaults(run=_serve)
@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     clisessions.add_user_verbs(nouns)
     clisessions.add_verbs(verbs.add_parser("session", help="where people are signed in"))
     clikeys.add_verbs(verbs.add_parser("key", help="API keys"))
+    clillm.add_verbs(verbs.add_parser("llm", help="providers and their breakers"))
     describe = verbs.add_parser("openapi", help="print the description of the HTTP API")
     describe.set_defaults(run=_openapi)
     return parser

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from app.llm.kinds import KINDS
 from app.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -111,17 +112,25 @@ class Catalog(_Part):
 
     @model_validator(mode="after")
     def _refers_to_what_is_there(self) -> Self:
-        for where, fault in self._faults():
+        for where, fault in (*self._unknown_kinds(), *self._doubled(), *self._dangling()):
             raise ValueError(f"{where}\0{fault}")
         return self
 
-    def _faults(self) -> Iterator[tuple[str, str]]:
+    def _unknown_kinds(self) -> Iterator[tuple[str, str]]:
+        known = ", ".join(sorted(KINDS))
+        for name, provider in self.providers.items():
+            if provider.kind not in KINDS:
+                yield f"providers.{name}.kind", f"there is no kind {provider.kind}, only {known}"
+
+    def _doubled(self) -> Iterator[tuple[str, str]]:
         names = set(self.models)
         for name, model in self.models.items():
             for number, alias in enumerate(model.aliases):
                 if alias in names:
                     yield f"models.{name}.aliases.{number}", f"{alias} names something already"
                 names.add(alias)
+
+    def _dangling(self) -> Iterator[tuple[str, str]]:
         for name, model in self.models.items():
             for number, deployment in enumerate(model.deployments):
                 if deployment.provider not in self.providers:
@@ -146,22 +155,16 @@ class Catalog(_Part):
         return {each.name: each for each in found}
 
 
-def load(settings: Settings, kinds: frozenset[str]) -> Catalog:
+def load(settings: Settings) -> Catalog:
     """Read the catalog that the settings name; none is one without models.
-
-    Args:
-        settings: say where it is.
-        kinds: of providers that there are.
 
     Raises:
         SettingsError: it cannot be; the line says file and key.
     """
-    if settings.llm_catalog is None:
-        return Catalog()
-    return read(settings.llm_catalog, kinds)
+    return Catalog() if settings.llm_catalog is None else read(settings.llm_catalog)
 
 
-def read(file: Path, kinds: frozenset[str]) -> Catalog:
+def read(file: Path) -> Catalog:
     """Read one file: see load."""
     try:
         document = tomllib.loads(file.read_text("utf-8"))
@@ -170,16 +173,9 @@ def read(file: Path, kinds: frozenset[str]) -> Catalog:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: it is not TOML: {error}") from None
     try:
-        catalog = Catalog.model_validate(document)
+        return Catalog.model_validate(document)
     except ValidationError as error:
         raise SettingsError(_line(file, error)) from None
-    for name, provider in catalog.providers.items():
-        if provider.kind not in kinds:
-            known = ", ".join(sorted(kinds))
-            raise SettingsError(
-                f"{file}: providers.{name}.kind: there is no kind {provider.kind!r}, only {known}"
-            )
-    return catalog
 
 
 def _line(file: Path, error: ValidationError) -> str:

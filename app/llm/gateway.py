@@ -10,35 +10,24 @@ import aiohttp
 
 from app.llm import catalog
 from app.llm.accounting import Accounts
-from app.llm.anthropic import Anthropic
 from app.llm.attempts import Attempts, Lease
 from app.llm.breakers import Breakers
 from app.llm.chat import ModelCard, ModelList
 from app.llm.gate import Gate
 from app.llm.idempotency import Replays
-from app.llm.kimi import Kimi
+from app.llm.kinds import KINDS
 from app.llm.meters import Meters
-from app.llm.openai import OpenAI
 from app.llm.upstream import Upstream
 from app.llm.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from app.access.limits import Limiter
     from app.db import Transactions
     from app.llm.chat import Chat
-    from app.llm.provider import Provider
     from app.llm.work import Work
     from app.metrics import Metrics
     from app.settings import Settings
 
-# Each kind of provider is one file and one line here.
-KINDS: dict[str, Callable[[], Provider]] = {
-    "openai": OpenAI,
-    "anthropic": Anthropic,
-    "kimi": Kimi,
-}
 DNS_SECONDS = 30
 IDLE_SECONDS = 20.0  # that a connection to a provider is kept
 
@@ -49,7 +38,7 @@ class Gateway:
     def __init__(
         self, settings: Settings, database: Transactions, limiter: Limiter, metrics: Metrics
     ) -> None:
-        self.catalog = catalog.load(settings, frozenset(KINDS))
+        self.catalog = catalog.load(settings)
         self.names = self.catalog.names()
         self.meters = Meters(metrics.registry)
         self.accounts = Accounts(database, self.meters)

@@ -1,7 +1,7 @@
 """Answers by Idempotency-Key, so that a client that asks again is not answered twice.
 
 They live in this process alone, for a bounded time and in bounded memory: after a release, or at
-another process, the same key is a new request. docs/decisions/0014 says why that is enough.
+another process, the same key is a new request. See docs/decisions/0014.
 """
 
 from __future__ import annotations

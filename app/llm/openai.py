@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from app.llm.sse import Event
 
 _CONTEXT = ("context_length", "maximum context", "context window", "too long", "token limit")
-_POLICY = ("content_policy", "content_filter", "content policy", "content filter", "high risk")
+_POLICY = (
+    "content_policy",
+    "content_filter",
+    "content policy",
+    "content filter",
+    "filtering policy",
+    "high risk",
+)
 _GATEWAYS_OWN = frozenset({401, 403, 404})  # its key or its model is wrong, not the caller's
 _TOO_LARGE, _LIMITED, _SERVER = 413, 429, 500
 _TIMED_OUT = frozenset({408, 504})

@@ -37,12 +37,13 @@ class Plan:
     ) -> None:
         self._catalog, self._needs, self._uniform = catalog, needs, uniform
         self._policy = catalog.policy
-        self._visited = {model}
+        self._visited: set[str] = set()
         self._chain: list[str] = []  # models that stand in
         self._begin(model)
 
     def _begin(self, name: str) -> None:
         self._model = self._catalog.models[name]
+        self._visited.add(name)
         self._round = 0
         self._left = list(self._model.deployments)
         self._again: list[tuple[Deployment, float]] = []  # and what its provider wants to wait
@@ -50,8 +51,8 @@ class Plan:
         self._stand_in(self._model.fallback.unavailable)
 
     def _stand_in(self, names: Iterable[str]) -> None:
-        self._chain += [name for name in names if name not in self._visited]
-        self._visited |= set(names)
+        met = self._visited | set(self._chain)
+        self._chain += [name for name in names if name not in met]
 
     def first(self) -> Step:
         """Return the first thing to try. Raises Failure: no model can do what is asked."""

@@ -336,4 +336,6 @@ def test_only_known_routes_are_there() -> None:
         ("POST", "/v1/password-resets"),
         ("POST", "/v1/password-resets/confirm"),
         ("GET", "/v1/audit"),
+        ("POST", "/v1/chat/completions"),
+        ("GET", "/v1/models"),
     ]
