@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
@@ -15,7 +16,7 @@ from secure import Secure
 
 from app import log
 from app.errors import CODES, ApiError
-from app.parts import LIMIT_HEADERS, OPENAI, REQUEST_ID
+from app.parts import LIMIT_HEADERS, OPENAI, QUIET, REQUEST_ID
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -34,7 +35,7 @@ _OPENAI_TYPES = {
     **dict.fromkeys((400, 404, 405, 409, 413, 415, 422), "invalid_request_error"),
 }
 _QUIET = {"/healthz", "/readyz"}  # asked twice a second by every edge: their lines are debug
-_log = log.get(__name__)
+_log, _root = log.get(__name__), logging.getLogger()
 
 
 def security_headers() -> dict[str, str]:
@@ -149,8 +150,11 @@ def _route(request: web.Request) -> str:
 
 
 def _line(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
-    quiet = request.path in _QUIET and response.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    write = _log.debug if quiet else _log.info
+    noted = QUIET in request and response.status < HTTPStatus.BAD_REQUEST
+    if noted and not _root.isEnabledFor(logging.DEBUG):
+        return  # even a line that nobody sees costs too much in the gateway
+    probed = request.path in _QUIET and response.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    write = _log.debug if probed or noted else _log.info
     write(
         "request.answered",
         method=request.method,

@@ -13,7 +13,7 @@ from app import jsonbody
 from app.access import browser, permissions
 from app.access.principal import Principal
 from app.errors import ApiError, Forbidden
-from app.parts import AUTH, KEY, LIMIT_HEADERS, LIMITER, OPENAI, PRINCIPAL
+from app.parts import AUTH, KEY, LIMIT_HEADERS, LIMITER, OPENAI, PRINCIPAL, QUIET
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY = web.RequestKey("body", BaseModel)
@@ -41,12 +41,15 @@ class Route:
     errors: tuple[int, ...] = ()
     media_type: str = jsonbody.TYPE
     streams: str = ""  # the media type of the same as a stream
+    quiet: bool = False  # good answers have no line in the log: another record names them
     openai: bool = False  # errors are in OpenAI's form
 
     def defined(self) -> web.RouteDef:
         """Return it as aiohttp takes it, behind the guard."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            if self.quiet:
+                request[QUIET] = True
             if self.openai:
                 request[OPENAI] = True
             if self.open:

@@ -52,6 +52,9 @@ class Meters:
             buckets=QUICK,
             registry=registry,
         )
+        self._count(registry)
+
+    def _count(self, registry: CollectorRegistry) -> None:
         self._tokens = Counter(
             "dash_llm_tokens", "Tokens", ["model", "direction"], registry=registry
         )

@@ -114,6 +114,7 @@ ROUTES = [
         permission="chat:write",
         errors=(404, 409, 502, 504),
         openai=True,
+        quiet=True,  # each is a row of llm_calls, with the request's id
         streams=TYPE,
     ),
     Route(
