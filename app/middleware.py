@@ -11,7 +11,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 from secure import Secure
 
 from app import log
@@ -52,15 +53,16 @@ def security_headers() -> dict[str, str]:
 
 def on_prepare(settings: Settings) -> Signal:
     """Return the signal that gives every answer its headers, a stream's too."""
-    fixed = security_headers()
+    named = security_headers()
     if settings.expose_version:
-        fixed |= {"X-Dash-Version": settings.version, "X-Dash-Color": settings.color}
+        named |= {"X-Dash-Version": settings.version, "X-Dash-Color": settings.color}
+    fixed = {istr(name): value for name, value in named.items()}  # hashed once
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
         for name, value in fixed.items():
             response.headers.setdefault(name, value)  # a page says what it loads
-        response.headers["Server"] = fixed["Server"]
-        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers[hdrs.SERVER] = named["Server"]
+        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
         response.headers.update(request.get(LIMIT_HEADERS, {}))
         response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
 

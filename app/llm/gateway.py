@@ -66,7 +66,6 @@ class Gateway:
                 limit=0, ttl_dns_cache=DNS_SECONDS, keepalive_timeout=IDLE_SECONDS
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "dash"},
         )
         self._upstreams = {
             name: Upstream(p, KINDS[p.kind](), self._session, self._keys[name])

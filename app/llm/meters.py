@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -20,31 +21,39 @@ class Meters:
     """Labels are names of the catalog and types of failure, so they cannot grow."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
-            "dash_llm_requests",
-            "Requests by how they ended",
-            ["model", "mode", "outcome"],
-            registry=registry,
+        self._requests = cache(
+            Counter(
+                "dash_llm_requests",
+                "Requests by how they ended",
+                ["model", "mode", "outcome"],
+                registry=registry,
+            ).labels
         )
-        self._attempts = Counter(
-            "dash_llm_attempts",
-            "Calls of providers by how they ended",
-            ["deployment", "outcome"],
-            registry=registry,
+        self._attempts = cache(
+            Counter(
+                "dash_llm_attempts",
+                "Calls of providers by how they ended",
+                ["deployment", "outcome"],
+                registry=registry,
+            ).labels
         )
-        self._seconds = Histogram(
-            "dash_llm_request_seconds",
-            "Time to a whole answer",
-            ["model", "mode"],
-            buckets=BUCKETS,
-            registry=registry,
+        self._seconds = cache(
+            Histogram(
+                "dash_llm_request_seconds",
+                "Time to a whole answer",
+                ["model", "mode"],
+                buckets=BUCKETS,
+                registry=registry,
+            ).labels
         )
-        self._first = Histogram(
-            "dash_llm_first_content_seconds",
-            "Time to a stream's first content",
-            ["model"],
-            buckets=BUCKETS,
-            registry=registry,
+        self._first = cache(
+            Histogram(
+                "dash_llm_first_content_seconds",
+                "Time to a stream's first content",
+                ["model"],
+                buckets=BUCKETS,
+                registry=registry,
+            ).labels
         )
         self._overhead = Histogram(
             "dash_llm_overhead_seconds",
@@ -55,11 +64,11 @@ class Meters:
         self._count(registry)
 
     def _count(self, registry: CollectorRegistry) -> None:
-        self._tokens = Counter(
-            "dash_llm_tokens", "Tokens", ["model", "direction"], registry=registry
+        self._tokens = cache(
+            Counter("dash_llm_tokens", "Tokens", ["model", "direction"], registry=registry).labels
         )
-        self._cost = Counter(
-            "dash_llm_cost_dollars", "What calls cost", ["model"], registry=registry
+        self._cost = cache(
+            Counter("dash_llm_cost_dollars", "What calls cost", ["model"], registry=registry).labels
         )
         self._breaker = Gauge(
             "dash_llm_breaker_state",
@@ -80,7 +89,7 @@ class Meters:
 
     def attempt(self, deployment: str, outcome: str) -> None:
         """Count a call of a provider."""
-        self._attempts.labels(deployment, outcome).inc()
+        self._attempts(deployment, outcome).inc()
 
     def breaker(self, deployment: str, state: State) -> None:
         """Show a breaker's state."""
@@ -88,17 +97,17 @@ class Meters:
 
     def request(self, model: str, mode: str, outcome: str, seconds: float, overhead: float) -> None:
         """Count a request that ended."""
-        self._requests.labels(model, mode, outcome).inc()
-        self._seconds.labels(model, mode).observe(seconds)
+        self._requests(model, mode, outcome).inc()
+        self._seconds(model, mode).observe(seconds)
         self._overhead.observe(overhead)
 
     def first(self, model: str, seconds: float) -> None:
         """Note when a stream's first content came."""
-        self._first.labels(model).observe(seconds)
+        self._first(model).observe(seconds)
 
     def used(self, model: str, prompt: int, completion: int, cost: float) -> None:
         """Count tokens and dollars."""
-        self._tokens.labels(model, "prompt").inc(prompt)
-        self._tokens.labels(model, "completion").inc(completion)
+        self._tokens(model, "prompt").inc(prompt)
+        self._tokens(model, "completion").inc(completion)
         if cost:
-            self._cost.labels(model).inc(cost)
+            self._cost(model).inc(cost)

@@ -6,10 +6,12 @@ import asyncio
 import io
 import json
 import ssl
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
 
 from app.llm.breaker import Permit
 from app.llm.failures import Failure, Kind
@@ -40,12 +42,17 @@ class Upstream:
         key: str,
     ) -> None:
         self._provider, self.adapter, self._session = provider, adapter, session
-        self._url = provider.base_url.rstrip("/") + adapter.path
-        self._headers = {
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",
-            **adapter.headers(key),
-        }
+        # Parsed and hashed once: what is the same for each call is made here.
+        self._url = URL(provider.base_url.rstrip("/") + adapter.path)
+        self._headers = CIMultiDict(
+            {
+                "Content-Type": "application/json",
+                "Accept": "*/*",
+                "Accept-Encoding": "identity",
+                "User-Agent": "dash",
+                **adapter.headers(key),
+            }
+        )
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=provider.connect_seconds)
         self._tls = ssl.create_default_context()
         if provider.ca:
@@ -104,8 +111,9 @@ class Upstream:
                 async with asyncio.timeout_at(limits.at):
                     await self._check(response)
             reader = self.adapter.reader()
-            async for events in self._pieces(response, reader, limits, progress):
-                yield events
+            async with aclosing(self._pieces(response, reader, limits, progress)) as pieces:
+                async for chunks in pieces:
+                    yield chunks
             with _told(Kind.BROKEN):
                 await _tail(response)
 
@@ -117,7 +125,7 @@ class Upstream:
         progress: Progress,
     ) -> AsyncGenerator[list[Chunk]]:
         parser, size = Parser(), 0
-        while not reader.done:
+        while True:
             with _told(Kind.BROKEN):
                 async with asyncio.timeout_at(limits.at):
                     piece = await response.content.readany()
@@ -136,6 +144,8 @@ class Upstream:
                 raise Failure(Kind.BROKEN, "the provider ended the stream without an end")
             if chunks:
                 yield chunks
+            if reader.done:
+                return
 
     def _sent(self, permit: Permit, body: dict[str, Any]) -> Any:  # noqa: ANN401 -- aiohttp's own
         assert isinstance(permit, Permit)  # noqa: S101 -- nobody is called without

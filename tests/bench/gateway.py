@@ -60,7 +60,9 @@ def answer() -> bytes:
 def events() -> list[bytes]:
     """Return what the provider says as a stream."""
     base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    deltas = [({"content": "word "}, None)] * CHUNKS + [({}, "stop")]
+    deltas: list[tuple[dict[str, str], str | None]] = [({"content": "word "}, None)] * CHUNKS + [
+        ({}, "stop")
+    ]
     return [
         b"data: %b\n\n"
         % json.dumps({**base, "choices": [{"index": 0, "delta": d, "finish_reason": f}]}).encode()

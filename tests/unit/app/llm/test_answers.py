@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from typing import Any
 
 import pytest
+from yarl import URL
 
 from app.llm.breaker import State
 from tests.unit.app.llm.conftest import HELLO, SECRET, World
@@ -109,7 +111,7 @@ async def test_a_model_stands_in_when_none_of_the_asked_one_answers(world: World
 
 async def test_a_refused_connection_is_met_by_the_next_one(world: World) -> None:
     upstream = world.gateway._upstreams["first"]
-    upstream._url = "http://127.0.0.1:1/v1/chat/completions"
+    upstream._url = URL("http://127.0.0.1:1/v1/chat/completions")
 
     response = await world.ask("both")
 
@@ -223,7 +225,7 @@ async def test_models_are_listed_by_all_their_names(world: World) -> None:
     ],
 )  # fmt: skip
 async def test_what_cannot_be_is_refused_before_anybody_is_called(
-    world: World, body: dict[str, object], told: tuple[int, str, str]
+    world: World, body: dict[str, Any], told: tuple[int, str, str]
 ) -> None:
     assert await world.problem(await world.ask(**body)) == told
     assert world.first.asked == []

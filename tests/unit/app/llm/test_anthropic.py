@@ -175,7 +175,7 @@ def delta(number: int, **fields: Any) -> dict[str, Any]:
     return {"type": "content_block_delta", "index": number, "delta": fields}
 
 
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     {"type": "message_start",
      "message": {"id": "msg_1", "model": "claude", "usage": {"input_tokens": 5}}},
     {"type": "ping"},

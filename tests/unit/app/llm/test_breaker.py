@@ -158,7 +158,7 @@ def test_an_operator_opens_it_until_it_is_closed(turned: Turned) -> None:
     turned.now += 10_000
     assert (turned.breaker.wait(), turned.breaker.admit()) == (float("inf"), None)
     turned.breaker.close()
-    assert turned.call()
+    assert not turned.call().probe
 
 
 def test_what_another_process_found_is_taken_over_and_not_told_on(turned: Turned) -> None:

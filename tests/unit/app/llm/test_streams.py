@@ -106,14 +106,16 @@ async def test_what_fails_before_the_first_content_is_replaced_unseen(
     assert world.rows[0]["path"] == [f"first/b-1:{kind}", "second/b-2:ok"]
 
 
-BEGUN = (*WHOLE[:3], 0.1)  # content goes out before what follows comes
+BEGUN: tuple[bytes | float, ...] = (*WHOLE[:3], 0.1)  # content goes out before what follows comes
+PINGS: tuple[bytes | float, ...] = (b": ping\n\n", 0.1)
+TRICKLE: tuple[bytes | float, ...] = (0.05, chunk("x"))
 AFTER: dict[str, Reply] = {
     "cut": streamed(*BEGUN, CUT),
     "ended": streamed(*BEGUN),
     "ended after its last chunk": streamed(*WHOLE[:5]),
     "done too soon": streamed(*BEGUN, DONE),
     "stalled": streamed(*BEGUN, 5.0),
-    "kept alive alone": streamed(*BEGUN, *([b": ping\n\n", 0.1] * 8)),
+    "kept alive alone": streamed(*BEGUN, *(PINGS * 8)),
     "malformed": streamed(*BEGUN, b"data: nope\n\n", DONE),
     "no object": streamed(*BEGUN, b"data: []\n\n", DONE),
     "an error": streamed(*BEGUN, b'data: {"error": {"message": "x"}}\n\n', DONE),
@@ -179,7 +181,7 @@ async def test_an_unknown_mode_is_refused(world: World) -> None:
 async def test_who_hangs_up_in_the_middle_takes_the_call_with_it(
     world: World, headers: dict[str, str]
 ) -> None:
-    world.first.always = streamed(*WHOLE[:2], *([0.05, chunk("x")] * 100))
+    world.first.always = streamed(*WHOLE[:2], *(TRICKLE * 100))
 
     response = await world.ask(stream=True, headers=headers)
     await response.content.readany()
