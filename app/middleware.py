@@ -17,7 +17,7 @@ from secure import Secure
 
 from app import log
 from app.errors import CODES, ApiError
-from app.parts import LIMIT_HEADERS, OPENAI, QUIET, REQUEST_ID
+from app.parts import LIMIT_HEADERS, OPENAI, QUIET, REQUEST_ID, STARTED
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -78,7 +78,7 @@ def around(metrics: Metrics, health: Health) -> Middleware:
         structlog.contextvars.clear_contextvars()
         request[REQUEST_ID] = _request_id(request)
         structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
-        started = time.perf_counter()
+        started = request[STARTED] = time.perf_counter()
         with health.request():
             response = await _answer(request, handler)
         if health.draining:

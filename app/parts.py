@@ -35,5 +35,6 @@ KEY = web.RequestKey("key", ApiKey)  # when it came in with one
 SESSION = web.RequestKey("session", Session)  # when it came in with one
 REQUEST_ID = web.RequestKey("request_id", str)
 QUIET = web.RequestKey("quiet", bool)  # a good answer is no line of the log
+STARTED = web.RequestKey("started", float)  # by time.perf_counter
 OPENAI = web.RequestKey("openai", bool)  # errors are in OpenAI's form
 LIMIT_HEADERS = web.RequestKey("limit_headers", dict[str, str])

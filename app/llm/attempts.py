@@ -27,8 +27,8 @@ class Trace:
 
     __slots__ = ("calls", "first", "overhead", "path", "started", "step", "upstream")
 
-    def __init__(self) -> None:
-        self.started = time.perf_counter()
+    def __init__(self, started: float) -> None:
+        self.started = started  # the request's first byte, by time.perf_counter
         self.upstream = 0.0  # seconds that providers took
         self.first: float | None = None  # seconds until the first content
         self.calls = 0

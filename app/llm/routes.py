@@ -14,7 +14,7 @@ from app.llm.failures import Failure, to_client
 from app.llm.idempotency import Kept
 from app.llm.streaming import TYPE, Streaming
 from app.llm.work import Work
-from app.parts import GATEWAY, KEY, REQUEST_ID
+from app.parts import GATEWAY, KEY, REQUEST_ID, STARTED
 from app.routing import Route, answer
 
 if TYPE_CHECKING:
@@ -67,7 +67,14 @@ def _work(request: web.Request, gateway: Gateway) -> Work:
         if said not in _MODES:
             raise ApiError(400, "invalid", f"{MODE} is live or whole")
         mode = _MODES[said]
-    return Work(asked, model, request[KEY], mode, request[REQUEST_ID])
+    return Work(
+        asked,
+        model,
+        request[KEY],
+        mode=mode,
+        request_id=request[REQUEST_ID],
+        started=request[STARTED],
+    )
 
 
 async def _done(request: web.Request, gateway: Gateway, work: Work) -> web.StreamResponse:

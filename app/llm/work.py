@@ -31,10 +31,12 @@ class Work:
         "trace", "usage",
     )  # fmt: skip
 
-    def __init__(self, chat: Chat, model: str, key: ApiKey, mode: str, request_id: str) -> None:
+    def __init__(
+        self, chat: Chat, model: str, key: ApiKey, *, mode: str, request_id: str, started: float
+    ) -> None:
         self.chat, self.model, self.key = chat, model, key
         self.mode, self.request_id = mode, request_id
-        self.trace = Trace()
+        self.trace = Trace(started)
         self.outcome, self.usage = "cancelled", NOTHING  # until it is known better
         self.kept: list[bytes] | None = None  # what was sent, when it may be asked for again
         self._reserved = 0

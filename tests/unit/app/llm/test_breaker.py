@@ -120,6 +120,15 @@ def test_calls_from_before_it_opened_change_nothing_any_more(turned: Turned) -> 
     assert (turned.breaker.state, turned.breaker.wait()) == (State.OPEN, 5)
 
 
+def test_what_hung_all_through_an_outage_does_not_open_it_again_after_it(turned: Turned) -> None:
+    late = [turned.call() for _ in range(5)]
+    turned.opened().now += 5
+    turned.breaker.succeeded(turned.call())
+    for permit in late:
+        turned.breaker.failed(permit)
+    assert turned.breaker.state is State.CLOSED
+
+
 def test_a_probe_that_says_nothing_makes_room_at_once(turned: Turned) -> None:
     turned.opened().now += 5
     turned.breaker.released(turned.call())
