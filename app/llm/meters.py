@@ -55,15 +55,15 @@ class Meters:
                 registry=registry,
             ).labels
         )
+        self._count(registry)
+
+    def _count(self, registry: CollectorRegistry) -> None:
         self._overhead = Histogram(
             "dash_llm_overhead_seconds",
             "Time that no provider took, queues and pauses included",
             buckets=QUICK,
             registry=registry,
         )
-        self._count(registry)
-
-    def _count(self, registry: CollectorRegistry) -> None:
         self._tokens = cache(
             Counter("dash_llm_tokens", "Tokens", ["model", "direction"], registry=registry).labels
         )
