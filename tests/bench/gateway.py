@@ -260,7 +260,8 @@ def main() -> None:
         sys.stdout.write(
             f"{platform.python_implementation()} {platform.python_version()}, "
             f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n\n"
-            "| way | requests/s | per CPU-s of it | CPU-s per 1,000 at 50/s | p50 ms at 100/s | p95 | p99 | "
+            "| way | requests/s | per CPU-s of it | CPU-s per 1,000 at 50/s | "
+            "p50 ms at 100/s | p95 | p99 | "
             "first chunk p50 | p95 | MB |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
             + "\n".join(lines) + "\n"
         )  # fmt: skip
