@@ -1,4 +1,4 @@
-"""The operator's command line: `python -m app serve|migrate|user|session|key|audit|openapi`."""
+"""The operator's command line: `python -m app serve|migrate|user|session|key|audit|llm|openapi`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from app import cliaudit, clikeys, clisessions, cliusers, log, migrate, schema
+from app import cliaudit, clikeys, clillm, clisessions, cliusers, log, migrate, schema
 from app.access.accounts import AccountError
 from app.console import DONE, out
 from app.db import reason, unreachable
@@ -88,7 +88,7 @@ def _step(step: dict[str, Any]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app")
     verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="serve|migrate|user|session|key|audit|openapi"
+        dest="verb", required=True, metavar="serve|migrate|user|session|key|audit|llm|openapi"
     )
     serve = verbs.add_parser("serve", help="run the service until SIGTERM")
     serve.set_defaults(run=_serve)
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     clisessions.add_verbs(verbs.add_parser("session", help="where people are signed in"))
     clikeys.add_verbs(verbs.add_parser("key", help="API keys"))
     cliaudit.add_verbs(verbs.add_parser("audit", help="who did what"))
+    clillm.add_verbs(verbs.add_parser("llm", help="providers and their breakers"))
     describe = verbs.add_parser("openapi", help="print the description of the HTTP API")
     describe.set_defaults(run=_openapi)
     return parser

@@ -22,14 +22,20 @@ class ApiError(Exception):
         code: constant, for programs.
         message: one sentence, for people.
         retry_after: seconds after which another try makes sense.
+        param: the part of the request that is meant, where one is.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, retry_after: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        retry_after: int | None = None,
+        param: str = "",
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
-        self.retry_after = retry_after
+        self.retry_after, self.param = retry_after, param
 
 
 class Unauthorized(ApiError):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Never
+from typing import Any, Never
 
+from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from app.errors import ApiError
 
-if TYPE_CHECKING:
-    from aiohttp import web
-
 DEEPEST = 32  # objects and lists in each other
 TYPE = "application/json"
+PARSED = web.RequestKey("parsed", tuple[Any, int])  # what a body says, and its bytes
 
 
 def malformed(what: str) -> ApiError:
@@ -32,12 +31,12 @@ async def read[M: BaseModel](request: web.Request, model: type[M]) -> M:
     if request.content_type != TYPE or charset != "utf-8":
         raise ApiError(415, "unsupported_media_type", f"send {TYPE} in UTF-8")
     body = await request.read()
-    check(body)
+    request[PARSED] = check(body), len(body)
     return validated(model, body)
 
 
-def check(body: bytes) -> None:
-    """Refuse what the validation would let pass or would not say clearly.
+def check(body: bytes) -> Any:  # noqa: ANN401 -- whatever it is
+    """Return what a body says. Refuse what the validation would let pass or would not say clearly.
 
     Raises:
         ApiError: it is no JSON, names a member twice, or is nested too deep (400).
@@ -55,6 +54,7 @@ def check(body: bytes) -> None:
     except ValueError:  # a number with thousands of digits
         raise malformed("a number is too long") from None
     _measure(parsed)
+    return parsed
 
 
 def validated[M: BaseModel](model: type[M], body: bytes) -> M:
@@ -70,7 +70,8 @@ def invalid(error: ValidationError, whole: str) -> ApiError:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])[:100] or whole
     words = first["msg"].removeprefix("Value error, ")
-    return ApiError(422, "invalid", f"{_plain(where)}: {words[0].lower()}{words[1:]}")
+    where = _plain(where)
+    return ApiError(422, "invalid", f"{where}: {words[0].lower()}{words[1:]}", param=where)
 
 
 def _plain(text: str) -> str:

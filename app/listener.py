@@ -1,4 +1,4 @@
-"""Hears which API keys changed, on a connection of its own."""
+"""Hears which API keys and breakers changed, on a connection of its own."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ from psycopg.sql import SQL, Identifier
 from app import log
 from app.access.users import CHANNEL
 from app.db import reason
+from app.llm import breakerstore
 
 if TYPE_CHECKING:
     from app.access.auth import Authenticator
+    from app.llm.breakers import Breakers
     from app.settings import Settings
 
 RECONNECT_SECONDS = 1.0
 _log = log.get(__name__)
 
 
-class KeyListener:
-    """Empties an authenticator's cache as keys change. Lost, entries end at a short time."""
+class Listener:
+    """Empties an authenticator's cache as keys change, and tells breakers of other processes'.
 
-    def __init__(self, settings: Settings, authenticator: Authenticator) -> None:
+    Lost, keys in memory end at a short time, and each process has its breakers to itself.
+    """
+
+    def __init__(
+        self, settings: Settings, authenticator: Authenticator, breakers: Breakers
+    ) -> None:
         self._settings, self._authenticator = settings, authenticator
+        self._breakers = breakers
 
     async def run(self) -> None:
         """Listen until cancelled, whatever becomes of the connection."""
@@ -45,10 +53,15 @@ class KeyListener:
                 self._settings.conninfo(), autocommit=True
             )
         async with connection:
-            await connection.execute(SQL("LISTEN {}").format(Identifier(CHANNEL)))
+            for channel in (CHANNEL, breakerstore.CHANNEL):
+                await connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
             cache = self._authenticator.cache
             cache.doubt()  # what changed while nobody listened is unknown
             cache.listening = True
+            self._breakers.connected()
             _log.info("auth.listening")
             async for note in connection.notifies():
-                self._authenticator.forget(note.payload)
+                if note.channel == CHANNEL:
+                    self._authenticator.forget(note.payload)
+                else:
+                    self._breakers.heard(note.payload)

@@ -23,7 +23,8 @@ from app.access.sessionservice import SessionService
 from app.db import Database
 from app.errors import CannotServe
 from app.health import Health
-from app.listener import KeyListener
+from app.listener import Listener
+from app.llm.gateway import Gateway
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def create_app(settings: Settings) -> web.Application:
     app[routes.DATABASE] = database
     app[routes.HEALTH] = health
     authenticator = app[routes.AUTH] = Authenticator(database, settings, metrics)
-    app[routes.LIMITER] = Limiter(database, settings)
     app[parts.SESSION_PACE] = Pace(settings.session_rate)
     app[parts.ADDRESS_PACE] = Pace(settings.address_rate)
+    limiter = app[routes.LIMITER] = Limiter(database, settings)
+    app[routes.GATEWAY] = Gateway(settings, database, limiter, metrics)
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
     passwords = Passwords(settings.hash_threads, settings.hash_nice)
     app[routes.SESSIONS] = SessionService(database, settings, passwords)
@@ -73,6 +75,7 @@ def private_app(app: web.Application) -> web.Application:
     private[routes.DATABASE] = app[routes.DATABASE]
     private[routes.HEALTH] = app[routes.HEALTH]
     private[routes.AUTH] = app[routes.AUTH]
+    private[routes.GATEWAY] = app[routes.GATEWAY]
     private.add_routes(routes.PRIVATE)
     return private
 
@@ -85,9 +88,12 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     authenticator, limiter = app[routes.AUTH], app[routes.LIMITER]
-    listener = KeyListener(app[routes.SETTINGS], authenticator)
-    sessions = app[routes.SESSIONS]
-    work = (app[routes.HEALTH], listener, authenticator, limiter, sessions, app[routes.RESETS])
+    gateway, sessions = app[routes.GATEWAY], app[routes.SESSIONS]
+    gateway.open()
+    listener = Listener(app[routes.SETTINGS], authenticator, gateway.breakers)
+    work = (
+        app[routes.HEALTH], listener, authenticator, limiter, sessions, app[routes.RESETS], gateway,
+    )  # fmt: skip
     tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in work]
     for task in tasks:
         task.add_done_callback(_ended)
@@ -96,6 +102,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await authenticator.close()
+    await gateway.close()
     await limiter.close()
     sessions.passwords.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
@@ -10,12 +11,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 from secure import Secure
 
 from app import log
 from app.errors import CODES, ApiError
-from app.parts import LIMIT_HEADERS
+from app.parts import LIMIT_HEADERS, OPENAI, QUIET, REQUEST_ID, STARTED
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -26,10 +28,15 @@ if TYPE_CHECKING:
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
-REQUEST_ID = web.RequestKey("request_id", str)
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+    **dict.fromkeys((400, 404, 405, 409, 413, 415, 422), "invalid_request_error"),
+}
 _QUIET = {"/healthz", "/readyz"}  # asked twice a second by every edge: their lines are debug
-_log = log.get(__name__)
+_log, _root = log.get(__name__), logging.getLogger()
 
 
 def security_headers() -> dict[str, str]:
@@ -46,15 +53,16 @@ def security_headers() -> dict[str, str]:
 
 def on_prepare(settings: Settings) -> Signal:
     """Return the signal that gives every answer its headers, a stream's too."""
-    fixed = security_headers()
+    named = security_headers()
     if settings.expose_version:
-        fixed |= {"X-Dash-Version": settings.version, "X-Dash-Color": settings.color}
+        named |= {"X-Dash-Version": settings.version, "X-Dash-Color": settings.color}
+    fixed = {istr(name): value for name, value in named.items()}  # hashed once
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
         for name, value in fixed.items():
             response.headers.setdefault(name, value)  # a page says what it loads
-        response.headers["Server"] = fixed["Server"]
-        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers[hdrs.SERVER] = named["Server"]
+        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
         response.headers.update(request.get(LIMIT_HEADERS, {}))
         response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
 
@@ -70,7 +78,7 @@ def around(metrics: Metrics, health: Health) -> Middleware:
         structlog.contextvars.clear_contextvars()
         request[REQUEST_ID] = _request_id(request)
         structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
-        started = time.perf_counter()
+        started = request[STARTED] = time.perf_counter()
         with health.request():
             response = await _answer(request, handler)
         if health.draining:
@@ -92,16 +100,16 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as error:
-        return envelope(error, request[REQUEST_ID])
+        return _problem(request, error)
     except web.HTTPException as error:
-        answer = envelope(of_http(error), request[REQUEST_ID])
+        answer = _problem(request, of_http(error))
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
     except Exception:  # noqa: BLE001 -- whatever it is, the client sees the envelope
         _log.exception("request.failed", path=request.path)
         hidden = ApiError(500, "internal", "something went wrong here")
-        return envelope(hidden, request[REQUEST_ID])
+        return _problem(request, hidden)
 
 
 def of_http(error: web.HTTPException) -> ApiError:
@@ -110,15 +118,31 @@ def of_http(error: web.HTTPException) -> ApiError:
     return ApiError(error.status, code, message)
 
 
-def envelope(error: ApiError, request_id: str) -> web.Response:
-    """Return the answer for an error."""
+def _problem(request: web.Request, error: ApiError) -> web.Response:
+    body = openai_error(error) if OPENAI in request else envelope(error, request[REQUEST_ID])
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == web.HTTPUnauthorized.status_code:
         headers["WWW-Authenticate"] = "Bearer"
-    body = {"error": {"code": error.code, "message": error.message, "request_id": request_id}}
     return web.json_response(body, status=error.status, headers=headers)
+
+
+def envelope(error: ApiError, request_id: str) -> dict[str, object]:
+    """Return an error as a document."""
+    return {"error": {"code": error.code, "message": error.message, "request_id": request_id}}
+
+
+def openai_error(error: ApiError) -> dict[str, object]:
+    """Return an error as OpenAI's clients expect it."""
+    return {
+        "error": {
+            "message": error.message,
+            "type": _OPENAI_TYPES.get(error.status, "api_error"),
+            "param": error.param or None,
+            "code": error.code,
+        }
+    }
 
 
 def _route(request: web.Request) -> str:
@@ -128,8 +152,11 @@ def _route(request: web.Request) -> str:
 
 
 def _line(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
-    quiet = request.path in _QUIET and response.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    write = _log.debug if quiet else _log.info
+    noted = QUIET in request and response.status < HTTPStatus.BAD_REQUEST
+    if noted and not _root.isEnabledFor(logging.DEBUG):
+        return  # even a line that nobody sees costs too much in the gateway
+    probed = request.path in _QUIET and response.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    write = _log.debug if probed or noted else _log.info
     write(
         "request.answered",
         method=request.method,

@@ -49,6 +49,21 @@ class Error(Answer):
     error: ErrorDetail
 
 
+class OpenAIErrorDetail(Answer):
+    """An error as OpenAI has it; the request's id is in the header X-Request-Id."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIError(Answer):
+    """Every answer of the gateway that is not the wanted one."""
+
+    error: OpenAIErrorDetail
+
+
 class Alive(Answer):
     """The process lives."""
 

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.access.browser import COOKIE, CSRF
 from app.access.permissions import PERMISSIONS
-from app.models import Error
+from app.models import Error, OpenAIError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,8 @@ def statuses(route: Route) -> list[int]:
 
 def _models(routes: Sequence[Route]) -> tuple[Refs, Document]:
     """Return where each model stands, and what stands there."""
-    wanted: dict[tuple[type[BaseModel], Any], None] = {(Error, "serialization"): None}
+    errors = (Error, OpenAIError)
+    wanted: dict[tuple[type[BaseModel], Any], None] = {(e, "serialization"): None for e in errors}
     for route in routes:
         if route.body is not None:
             wanted[route.body, "validation"] = None
@@ -108,7 +109,7 @@ def _operation(route: Route, refs: Refs) -> Document:
         "security": _security(route),
         "responses": {
             str(route.status): _wanted(route, refs),
-            **{str(status): _problem(status, refs) for status in statuses(route)},
+            **{str(status): _problem(status, refs, route) for status in statuses(route)},
         },
     }
     if parameters := [*_in_path(route), *_in_query(route)]:
@@ -140,16 +141,19 @@ def _wanted(route: Route, refs: Refs) -> Document:
         found["headers"] = headers
     if route.answer is not None:
         found["content"] = {route.media_type: {"schema": refs[route.answer]}}
+        if route.streams:
+            found["content"][route.streams] = {"schema": {"type": "string"}}
     elif route.status != HTTPStatus.NO_CONTENT:
         found["content"] = {route.media_type: {"schema": {}}}
     return found
 
 
-def _problem(status: int, refs: Refs) -> Document:
+def _problem(status: int, refs: Refs, route: Route) -> Document:
     found: Document = {"description": HTTPStatus(status).phrase}
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         found["headers"] = _headers("Retry-After")
-    return {**found, "content": {"application/json": {"schema": refs[Error]}}}
+    schema = refs[OpenAIError if route.openai else Error]
+    return {**found, "content": {"application/json": {"schema": schema}}}
 
 
 def _in_path(route: Route) -> list[Document]:

@@ -15,6 +15,7 @@ from app.access.sessions import Session
 from app.access.sessionservice import SessionService
 from app.db import Database
 from app.health import Health
+from app.llm.gateway import Gateway
 from app.metrics import Metrics
 from app.settings import Settings
 
@@ -26,6 +27,7 @@ METRICS = web.AppKey("metrics", Metrics)
 LIMITER = web.AppKey("limiter", Limiter)
 SESSION_PACE = web.AppKey("session_pace", Pace)  # by user
 ADDRESS_PACE = web.AppKey("address_pace", Pace)  # by address, on open routes
+GATEWAY = web.AppKey("gateway", Gateway)
 KEYS = web.AppKey("keys", KeyService)
 RESETS = web.AppKey("resets", ResetService)
 SESSIONS = web.AppKey("sessions", SessionService)
@@ -34,4 +36,8 @@ SESSIONS = web.AppKey("sessions", SessionService)
 PRINCIPAL = web.RequestKey("principal", Principal)
 KEY = web.RequestKey("key", ApiKey)  # when it came in with one
 SESSION = web.RequestKey("session", Session)  # when it came in with one
+REQUEST_ID = web.RequestKey("request_id", str)
+QUIET = web.RequestKey("quiet", bool)  # a good answer is no line of the log
+STARTED = web.RequestKey("started", float)  # by time.perf_counter
+OPENAI = web.RequestKey("openai", bool)  # errors are in OpenAI's form
 LIMIT_HEADERS = web.RequestKey("limit_headers", dict[str, str])

@@ -10,11 +10,13 @@ from aiohttp import web
 from app import docs, openapi
 from app.access import auditroutes, keyroutes, resetpage, sessionroutes
 from app.health import OK
+from app.llm import routes as llmroutes
 from app.metrics import CONTENT_TYPE
 from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
 from app.parts import (
     AUTH,
     DATABASE,
+    GATEWAY,
     HEALTH,
     KEY,
     KEYS,
@@ -28,8 +30,8 @@ from app.parts import (
 from app.routing import Route, answer
 
 __all__ = [
-    "AUTH", "DATABASE", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "RESETS", "SESSIONS",
-    "SETTINGS",
+    "AUTH", "DATABASE", "GATEWAY", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "RESETS",
+    "SESSIONS", "SETTINGS",
 ]  # fmt: skip
 
 
@@ -109,6 +111,7 @@ async def metrics(request: web.Request) -> web.Response:
     cache = request.app[AUTH].cache
     seen.listening.set(cache.listening)
     seen.cached.set(len(cache))
+    request.app[GATEWAY].show()
     return web.Response(body=seen.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
@@ -134,5 +137,6 @@ PUBLIC = [
     *sessionroutes.ROUTES,
     *auditroutes.ROUTES,
     *resetpage.ROUTES,
+    *llmroutes.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]

@@ -21,7 +21,9 @@ from app.parts import (
     KEY,
     LIMIT_HEADERS,
     LIMITER,
+    OPENAI,
     PRINCIPAL,
+    QUIET,
     SESSION_PACE,
 )
 
@@ -51,11 +53,18 @@ class Route:
     session: bool = False  # needs a browser's session; a key does not do
     errors: tuple[int, ...] = ()
     media_type: str = jsonbody.TYPE
+    streams: str = ""  # the media type of the same as a stream
+    quiet: bool = False  # good answers have no line in the log: another record names them
+    openai: bool = False  # errors are in OpenAI's form
 
     def defined(self) -> web.RouteDef:
         """Return it as aiohttp takes it, behind the guard."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
+            if self.quiet:
+                request[QUIET] = True
+            if self.openai:
+                request[OPENAI] = True
             if self.probe:
                 return await self.handler(request)
             if self.open:

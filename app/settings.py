@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     key_used_seconds: float = Field(5.0, gt=0)  # between two notes of when keys were used
     hash_threads: int = Field(2, ge=1, le=16)
     hash_nice: int = Field(0, ge=0, le=19)  # of those threads; more leaves the cores to requests
+    llm_catalog: Path | None = None  # a TOML file: providers, models, prices
     limit_share: int = Field(
         8, ge=0
     )  # a process serves 1 of so many parts of a key's requests a minute
@@ -181,6 +182,20 @@ class Settings(BaseSettings):
             )
         return pepper
 
+    def credential(self, name: str) -> str:
+        """Return a credential that a file of the configuration names.
+
+        Raises:
+            SettingsError: it is not there, or empty.
+        """
+        directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        found = _credential(Path(directory) / name) if directory else None
+        if not found:
+            raise SettingsError(
+                f"the credential {name} is missing: put it into $CREDENTIALS_DIRECTORY/{name}"
+            )
+        return found
+
     def conninfo(self) -> str:
         """Return libpq's connection string; it holds the password."""
         milliseconds = max(1, int(self.database_timeout * 1000))
@@ -250,12 +265,16 @@ def _credentials() -> dict[str, str]:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     found = {}
     for name in CREDENTIALS if directory else ():
-        file = Path(directory or "") / name
-        try:
-            found[name] = file.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise SettingsError(f"the credential {file} cannot be read: {reason}") from None
+        if (value := _credential(Path(directory or "") / name)) is not None:
+            found[name] = value
     return found
+
+
+def _credential(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"the credential {file} cannot be read: {reason}") from None

@@ -42,11 +42,20 @@ AUDIT = """
 INSERT INTO audit_log (actor, action, target, address, outcome)
 SELECT 'operator', 'role_change', 'user:' || id, '', 'ok' FROM users
 """
+CALLS = """
+INSERT INTO llm_calls (id, at, user_id, key_id, request_id, model, mode, outcome, path,
+  prompt_tokens, completion_tokens, estimated, cost, total_ms, overhead_ms)
+SELECT gen_random_uuid(), now(), id, id, 'r', 'm', 'json', 'ok', '{p/x:ok}', 1, 2, false, 0.1, 5, 1
+FROM users
+"""
+BREAKERS = "INSERT INTO breaker_state (deployment, state) VALUES ('p/x', 'open')"
 FILL = {
     "0001_initial": (USERS, KEYS),
     "0004_key_limits": (LIMITS, USAGE),
     "0005_sessions": (SESSIONS, FAILURES, RESETS),
     "0006_audit": (AUDIT,),
+    "0007_llm_calls": (CALLS,),
+    "0008_breaker_state": (BREAKERS,),
 }
 RELEASE = schema.load()
 REVERSIBLE = [m.id for m in RELEASE if m.kind != "irreversible"]

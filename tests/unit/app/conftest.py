@@ -97,7 +97,7 @@ class FakeConnection:
 
     async def execute(self, query: object, values: Any) -> None:
         """Find a key by its public id, reserve for a key, or note what is written."""
-        if isinstance(values, dict):
+        if isinstance(values, dict) and "key" in values:
             self._found = self._reserve(values)
             if self._database.gate is not None:
                 await self._database.gate.wait()

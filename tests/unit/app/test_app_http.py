@@ -339,4 +339,6 @@ def test_only_known_routes_are_there() -> None:
         ("GET", "/reset"),
         ("GET", "/reset/script.js"),
         ("GET", "/reset/style.css"),
+        ("POST", "/v1/chat/completions"),
+        ("GET", "/v1/models"),
     ]
