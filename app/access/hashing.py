@@ -9,6 +9,7 @@ docs/decisions has the page.
 from __future__ import annotations
 
 import base64
+import contextlib
 import enum
 import hashlib
 import hmac
@@ -71,13 +72,15 @@ def threads(many: int, nice: int, name: str) -> ThreadPoolExecutor:
 
     Args:
         many: at the same time.
-        nice: 19 leaves the cores to whatever else wants them, 0 asks the kernel for nothing: a
-            filter of system calls kills who asks without being allowed to.
+        nice: 19 leaves the cores to whatever else wants them, 0 asks the kernel for nothing. A
+            kernel that refuses leaves them as they are.
         name: of each, with a number.
     """
 
     def begin() -> None:
-        if nice:  # Linux has a niceness per thread
+        if not nice:
+            return
+        with contextlib.suppress(PermissionError):  # Linux has a niceness per thread
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
     return ThreadPoolExecutor(many, thread_name_prefix=name, initializer=begin)

@@ -26,6 +26,22 @@ if TYPE_CHECKING:
 MOST_WAITING = 100  # wishes for mail
 FREE_WISHES = 5  # of an account or an address, until one has to wait
 PAGE = "/reset"
+_ONCE = "It opens once. If you did not ask for this, do nothing.\n"
+RESET = (
+    "Your new password",
+    "Set a new password here:\n\n{}\n\n" + _ONCE,
+)
+WELCOME = (
+    "Your account",
+    "Choose a password for your account here:\n\n{}\n\n" + _ONCE,
+)
+KNOWN = (
+    "Your account",
+    (
+        "Somebody asked for an account with this address, and you have one already. "
+        "If it was you and the password is lost, set a new one here:\n\n{}\n\n" + _ONCE
+    ),
+)
 _log = log.get(__name__)
 
 
@@ -34,6 +50,12 @@ class BadToken(ApiError):
 
     def __init__(self) -> None:
         super().__init__(403, "bad_token", "the link is unknown, used or too old: ask for another")
+
+
+def sign_up_allowed(settings: Settings) -> None:
+    """Raise ApiError (403) where people do not make users for themselves."""
+    if not settings.sign_up:
+        raise ApiError(403, "sign_up_closed", "nobody can sign up here: ask for an account")
 
 
 def link(settings: Settings, token: str) -> str:
@@ -46,10 +68,23 @@ class ResetService:
 
     def __init__(self, database: Transactions, settings: Settings, passwords: Passwords) -> None:
         self._database, self._settings, self._passwords = database, settings, passwords
-        self._wishes: asyncio.Queue[tuple[str, str]] = asyncio.Queue(MOST_WAITING)
+        self._wishes: asyncio.Queue[tuple[str, str, bool]] = asyncio.Queue(MOST_WAITING)
 
-    async def ask(self, email: str, caller: Caller) -> None:
-        """Take a wish for a link by mail.
+    async def sign_up(self, email: str, caller: Caller) -> None:
+        """Take a wish for a user; the link to its first password goes by mail.
+
+        Raises:
+            ApiError: not here (403), too many of this email or address, known or not (429).
+        """
+        sign_up_allowed(self._settings)
+        if not self._settings.smtp_host:
+            raise ApiError(
+                403, "sign_up_without_mail", "POST /v1/users: nothing is mailed from here"
+            )
+        await self.ask(email, caller, new=True)
+
+    async def ask(self, email: str, caller: Caller, *, new: bool = False) -> None:
+        """Take a wish for a link by mail; `new` makes a user when there is none.
 
         Raises:
             ApiError: too many of this email or address, whether known or not (429).
@@ -67,31 +102,45 @@ class ResetService:
         if not self._settings.smtp_host:
             return
         try:
-            self._wishes.put_nowait((email, caller.address))
+            self._wishes.put_nowait((email, caller.address, new))
         except asyncio.QueueFull:
             raise ApiError(429, "busy", "too many mails wait", retry_after=30) from None
 
     async def run(self) -> None:
         """Mail links, until cancelled."""
         while True:
-            email, address = await self._wishes.get()
+            email, address, new = await self._wishes.get()
             try:
-                await self._mail(email, address)
+                await self._mail(email, address, new=new)
             except (mail.NotSent, Unavailable) as error:
                 _log.warning("reset.not_sent", why=str(error))
             except Exception:  # noqa: BLE001 -- the next wish is another
                 _log.exception("reset.failed")
 
-    async def _mail(self, email: str, address: str) -> None:
+    async def _mail(self, email: str, address: str, *, new: bool) -> None:
+        fresh = new and await self._made(email, address)
         made = await self.make(email, address=address)
         if made is None:
             return
         user, token = made
+        subject_line, text = (WELCOME if fresh else KNOWN) if new else RESET
         await mail.send(
-            self._settings, user.email, "Your new password",
-            f"Set a new password here:\n\n{link(self._settings, token)}\n\n"
-            "It opens once. If you did not ask for this, do nothing.\n",
-        )  # fmt: skip
+            self._settings, user.email, subject_line, text.format(link(self._settings, token))
+        )
+
+    async def _made(self, email: str, address: str) -> bool:
+        """Make a user without a password; False when there is one."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            user = await UserRepository(connection).create(email)
+            if user is None:
+                return False
+            who = f"user:{user.id}"
+            event = Event(action="sign_up", actor=who, target=who, address=address)
+            await AuditRepository(connection).add(event)
+            return True
+
+        return await self._database.run(work)
 
     async def make(
         self, email: str, address: str = "", actor: str = audit.NOBODY

@@ -27,6 +27,18 @@ class SignUp(Body):
     password: Password
 
 
+class SignUpWish(Body):
+    """Who wants to be a user."""
+
+    email: Email
+
+
+class SignUpAsked(Answer):
+    """Always the same: whether there is such a user already stays unsaid."""
+
+    message: str = "a mail is on its way"
+
+
 class SignIn(Body):
     """Who one is."""
 

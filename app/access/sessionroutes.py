@@ -18,6 +18,8 @@ from app.access.sessionmodels import (
     SessionRow,
     SignIn,
     SignUp,
+    SignUpAsked,
+    SignUpWish,
 )
 from app.models import Me, OwnSession, User
 from app.parts import PRINCIPAL, RESETS, SESSION, SESSIONS, SETTINGS
@@ -49,6 +51,13 @@ async def sign_up(request: web.Request) -> web.Response:
     response = answer(User(id=user.id, email=user.email, role=user.role), 201)
     response.headers["Location"] = "/v1/me"
     return response
+
+
+async def ask_sign_up(request: web.Request) -> web.Response:
+    """Ask for a user for oneself: a link for its password comes by mail."""
+    email = body(request, SignUpWish).email
+    await request.app[RESETS].sign_up(email, browser.caller(request))
+    return answer(SignUpAsked(), 202)
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -132,6 +141,16 @@ ROUTES = [
         status=201,
         open=True,
         errors=(403, 409, 503),
+    ),
+    Route(
+        method="POST",
+        path="/v1/sign-ups",
+        handler=ask_sign_up,
+        body=SignUpWish,
+        answer=SignUpAsked,
+        status=202,
+        open=True,
+        errors=(403, 503),
     ),
     Route(
         method="POST",

@@ -8,7 +8,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from app.access import audit, passwords, tokens
+from app.access import audit, passwords, resets, tokens
 from app.access.attempts import AttemptRepository, Subject, network, subject
 from app.access.audit import AuditRepository, Event
 from app.access.resettokens import ResetRepository
@@ -49,13 +49,16 @@ class SessionService:
         self._pepper = settings.pepper()
 
     async def sign_up(self, email: str, password: str, caller: Caller) -> User:
-        """Make a user with a password.
+        """Make a user with a password, where nothing is mailed: who is known shows in the answer.
 
         Raises:
             ApiError: not here (403), taken (409), a weak password (422), too many (429).
         """
-        if not self._settings.sign_up:
-            raise ApiError(403, "sign_up_closed", "nobody can sign up here: ask for an account")
+        resets.sign_up_allowed(self._settings)
+        if self._settings.smtp_host:
+            raise ApiError(
+                403, "sign_up_by_mail", "POST /v1/sign-ups: a link for a password comes by mail"
+            )
         email = email.lower()
         passwords.check(password, email)
         await self._count([self._subject("sign_up", network(caller.address), FREE_SIGN_UPS)])

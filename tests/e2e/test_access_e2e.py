@@ -94,7 +94,7 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-LINK = re.compile(r"(https://\S+)/reset#token=([\w-]{43})")
+LINK = re.compile(r"(https://\S+)/reset#([\w-]{43})")
 
 
 @pytest.fixture(name="hosts", scope="module")
@@ -130,6 +130,20 @@ def ready(person: Person) -> bool:
     """Tell whether both colours are ready, each at its own address."""
     answers = [person.browser.send("GET", "/readyz", url=person.urls[at]) for at in ADDRESSES]
     return [answer.status for answer in answers] == [200, 200]
+
+
+def test_somebody_signs_up_and_uses_a_key(lab: Lab, hosts: dict[str, dict[str, str]]) -> None:
+    """The lab lets people sign up: it listens on loopback alone."""
+    urls, email = lab.outputs()["urls"], f"{uuid.uuid4().hex[:8]}@example.org"
+    browser = Browser(urls["https"], lab.directory / "ca.pem")
+    wish = {"email": email, "password": PASSWORD}
+    assert browser.send("POST", "/v1/users", wish).status == 201
+    person = Person(email, browser, urls, [PASSWORD])
+    assert person.sign_in(browser).status == 201
+    public_id, key = person.key()
+    assert person.with_key(key) == EVERYWHERE
+    lab.ok("key", "revoke", public_id)
+    assert wait_for(lambda: person.with_key(key) == NOWHERE, 10, every=0.01)
 
 
 def test_key_and_session_outlive_a_restart_of_every_process(

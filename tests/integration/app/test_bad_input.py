@@ -79,6 +79,7 @@ def fields(payload: str) -> Iterator[tuple[str, str, Any]]:
     """Yield requests with a text in each field and query that takes one."""
     for path, body in (
         ("/v1/users", {"email": EMAIL, "password": PASSWORD}),
+        ("/v1/sign-ups", {"email": EMAIL}),
         ("/v1/sessions", {"email": EMAIL, "password": PASSWORD}),
         ("/v1/password-resets", {"email": EMAIL}),
         ("/v1/password-resets/confirm", {"token": "A" * 43, "password": PASSWORD}),
@@ -238,7 +239,13 @@ BROKEN = (
     b"", b"{", b"[]x", b"\xff{}", '{"email": "a@b"}'.encode("utf-16"), b'{"email": NaN}',
     b'{"email": "a@b", "email": "c@d"}', b"[" * 100_000, b'{"a":' * 50 + b"1" + b"}" * 50,
 )  # fmt: skip
-ROUTES = ("/v1/users", "/v1/sessions", "/v1/password-resets", "/v1/password-resets/confirm")
+ROUTES = (
+    "/v1/users",
+    "/v1/sign-ups",
+    "/v1/sessions",
+    "/v1/password-resets",
+    "/v1/password-resets/confirm",
+)
 
 
 @pytest.mark.parametrize("path", ROUTES)

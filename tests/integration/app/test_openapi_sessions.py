@@ -120,6 +120,7 @@ def test_live_answers_to_strangers_are_what_the_description_says(
     hold("POST", "/v1/sessions", 415)
     hold("GET", "/v1/sessions", 401)
     hold("POST", "/v1/password-resets", 202, {"email": EMAIL})
+    hold("POST", "/v1/sign-ups", 403, {"email": EMAIL})
     link = app.run("user", "password-link", "--email", EMAIL, "--json").document["token"]
     hold("POST", "/v1/password-resets/confirm", 204, {"token": link, "password": NEW})
     hold("POST", "/v1/password-resets/confirm", 403, {"token": link, "password": NEW})

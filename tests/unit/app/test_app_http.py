@@ -327,6 +327,7 @@ def test_only_known_routes_are_there() -> None:
         ("DELETE", "/v1/keys/{id}"),
         ("POST", "/v1/keys/{id}/rotate"),
         ("POST", "/v1/users"),
+        ("POST", "/v1/sign-ups"),
         ("POST", "/v1/sessions"),
         ("GET", "/v1/sessions"),
         ("DELETE", "/v1/sessions/current"),

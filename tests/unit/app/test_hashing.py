@@ -95,11 +95,20 @@ def test_threads_for_bcrypt_are_as_nice_as_they_are_told_and_nothing_else_is() -
 
 
 def test_without_a_wish_nothing_is_asked_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The unit on hosts kills who asks: its filter of system calls has no setpriority."""
+    """A filter of system calls may kill who asks."""
 
     def never(*_: object) -> None:
         raise AssertionError
 
     monkeypatch.setattr(os, "setpriority", never)
     with hashing.threads(1, 0, "x") as pool:
+        assert pool.submit(int).result() == 0
+
+
+def test_where_the_kernel_refuses_threads_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    with hashing.threads(1, 19, "x") as pool:
         assert pool.submit(int).result() == 0
