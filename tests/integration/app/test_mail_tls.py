@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime as dt
-import ipaddress
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from app.access import mail
 from app.settings import Settings
+from tests.certificates import DAY, certificate
 from tests.integration.app.smtp import Post
 
 PASSWORD = "a password of the mail server"  # pragma: allowlist secret
-DAY = dt.timedelta(days=1)
 
 
 @pytest.fixture(name="trusted")
@@ -29,37 +25,6 @@ def _trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "trusted.pem"
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
-    return path
-
-
-def certificate(path: Path, address: str, ends: dt.timedelta) -> Path:
-    """Make a certificate that signs itself, for an address; return its file, with the key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail of a test")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 2 * DAY)
-        .not_valid_after(now + ends)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
     return path
 
 
@@ -107,7 +72,7 @@ def test_a_server_that_proves_its_name_gets_mail_and_password_within_tls_alone(
     ],
 )
 def test_a_wrong_certificate_means_that_nothing_was_sent(
-    trusted: Path, address: str, ends: dt.timedelta, known: bool, wrapped: bool
+    trusted: Path, address: str, ends: timedelta, known: bool, wrapped: bool
 ) -> None:
     file = certificate(trusted.parent / "mail.pem", address, ends)
     another = trusted.parent / "another.pem"

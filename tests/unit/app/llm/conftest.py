@@ -62,7 +62,7 @@ fallback = {{ unavailable = ["large"] }}
 """
 PRICE = '{ input = 2, output = 8, date = 2026-11-01, source = "a test" }'
 HELLO = [{"role": "user", "content": "hi"}]
-SECRET = "sk-the-providers-secret"
+SECRET = "sk-the-providers-secret"  # pragma: allowlist secret
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""What breaks and what is broken: faults, the programs that have them, and their experiments."""
