@@ -15,7 +15,6 @@ from app.llm.breakerstore import BreakerRepository
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from psycopg import AsyncConnection
 
@@ -74,9 +73,9 @@ def _turn(state: State) -> Callable[[Settings, argparse.Namespace], Awaitable[in
     return turn
 
 
-def _names(catalog: Path | None) -> list[str]:
+def _names(catalog: str) -> list[str]:
     """Return the catalog's deployments; the commands start faster without it."""
-    if catalog is None:
+    if not catalog:
         return []
     from app.llm.catalog import read  # noqa: PLC0415 -- only when there is one
 

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     key_used_seconds: float = Field(5.0, gt=0)  # between two notes of when keys were used
     hash_threads: int = Field(2, ge=1, le=16)
     hash_nice: int = Field(0, ge=0, le=19)  # of those threads; more leaves the cores to requests
-    llm_catalog: Path | None = None  # a TOML file: providers, models, prices
+    llm_catalog: str = ""  # TOML, or a file of it: providers, models, prices
     limit_share: int = Field(
         8, ge=0
     )  # a process serves 1 of so many parts of a key's requests a minute

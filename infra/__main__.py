@@ -32,6 +32,7 @@ def main() -> None:
         edge_hosts=wanted.edge_hosts,
         app_hosts=wanted.app_hosts,
         db_hosts=wanted.db_hosts,
+        simulator_hosts=wanted.simulator_hosts,
     )
     lab = Lab("lab", args)
     ports = {name: stack.port(name) for name in ("http", "https", "preview")}

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROVIDERS = ("podman", "aws")
-NUMBERS = ("edge_hosts", "app_hosts", "db_hosts")
+# Of hosts of a kind, with the least of each.
+NUMBERS = {"edge_hosts": 1, "app_hosts": 1, "db_hosts": 1, "simulator_hosts": 0}
 MOST_HOSTS = 9  # of one kind: the addresses of a kind are ten apart
 
 
@@ -29,6 +30,7 @@ class Settings:
     edge_hosts: int
     app_hosts: int
     db_hosts: int
+    simulator_hosts: int
 
 
 def load(root: Path) -> Settings:
@@ -80,9 +82,11 @@ def choose(stack: Stack, configured: Callable[[str], Any], overrides: dict[str, 
 
 
 def _number(stack: Stack, name: str, value: Any) -> int:  # noqa: ANN401 -- as YAML or JSON had it
-    number = int(value) if str(value).isdecimal() else 0
-    if not 1 <= number <= MOST_HOSTS:
+    number = int(value) if str(value).isdecimal() else -1
+    least = NUMBERS[name]
+    if not least <= number <= MOST_HOSTS:
         raise StackError(
-            f"dash:{name} of stack {stack.name} is {value!r}: 1 to {MOST_HOSTS} hosts of a kind"
+            f"dash:{name} of stack {stack.name} is {value!r}: {least} to {MOST_HOSTS} hosts of a "
+            "kind"
         )
     return number

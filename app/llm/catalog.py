@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,7 +14,6 @@ from app.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from app.settings import Settings
 
@@ -21,6 +21,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Capability = Literal["tools", "vision", "audio", "files", "json"]
+IN_PLACE = "DASH_APP_LLM_CATALOG"  # what a catalog is called that is no file
 CREDENTIAL = r"^llm_[a-z0-9_]{1,50}$"
 
 
@@ -161,13 +162,19 @@ def load(settings: Settings) -> Catalog:
     Raises:
         SettingsError: it cannot be; the line says file and key.
     """
-    return Catalog() if settings.llm_catalog is None else read(settings.llm_catalog)
+    return read(settings.llm_catalog) if settings.llm_catalog else Catalog()
 
 
-def read(file: Path) -> Catalog:
-    """Read one file: see load."""
+def read(given: str) -> Catalog:
+    """Read a catalog: the file that one line names, or more lines that are it.
+
+    A deploy hands over the text itself: it is part of the release's configuration, and goes back
+    with it. Raises SettingsError: see load.
+    """
+    file = IN_PLACE if "\n" in given else given
     try:
-        document = tomllib.loads(file.read_text("utf-8"))
+        text = given if "\n" in given else Path(given).read_text("utf-8")
+        document = tomllib.loads(text)
     except OSError as error:
         raise SettingsError(f"{file}: it cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -178,7 +185,7 @@ def read(file: Path) -> Catalog:
         raise SettingsError(_line(file, error)) from None
 
 
-def _line(file: Path, error: ValidationError) -> str:
+def _line(file: str, error: ValidationError) -> str:
     first: Any = error.errors(include_url=False)[0]
     words = str(first["msg"]).removeprefix("Value error, ")
     where, mark, fault = words.partition("\0")

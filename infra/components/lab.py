@@ -1,6 +1,6 @@
 """A stack on one machine: a network and hosts as podman containers that boot systemd.
 
-Makes one Image, one Network, and Hosts edge-N, app-blue-N, app-green-N and db-N.
+Makes one Image, one Network, and Hosts edge-N, app-blue-N, app-green-N, db-N and simulator-N.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class LabArgs:
     edge_hosts: int
     app_hosts: int
     db_hosts: int
+    simulator_hosts: int
 
 
 class Lab(ComponentResource):
@@ -63,6 +64,7 @@ def describe(args: LabArgs) -> list[dict[str, Any]]:
         "app-blue": args.app_hosts,
         "app-green": args.app_hosts,
         "db": args.db_hosts,
+        "simulator": args.simulator_hosts,
     }
     found = []
     for kind, count in counts.items():

@@ -63,7 +63,7 @@ def _engine(loop: None) -> Recorder:  # noqa: ARG001 -- it only has to be there
 
 
 def args(**more: int) -> LabArgs:
-    counts = {"edge_hosts": 1, "app_hosts": 1, "db_hosts": 1, **more}
+    counts = {"edge_hosts": 1, "app_hosts": 1, "db_hosts": 1, "simulator_hosts": 1, **more}
     keys = Keys(public="ssh-ed25519 A", host="ssh-ed25519 B", host_file=Path("/k"))
     return LabArgs(stack=STACK, image="localhost/dash-host:abc", keys=keys, **counts)
 
@@ -81,6 +81,7 @@ def test_a_lab_is_an_image_a_network_and_four_hosts(engine: Recorder) -> None:
         "app-blue-1",
         "app-green-1",
         "db-1",
+        "simulator-1",
         "edge-1",
         "image",
         "lab",
@@ -153,6 +154,7 @@ def test_the_hosts_output_is_plain_json_with_the_promised_keys() -> None:
         ("app-green-1", "app", "green"),
         ("app-green-2", "app", "green"),
         ("db-1", "db", ""),
+        ("simulator-1", "simulator", ""),
     ]
 
 

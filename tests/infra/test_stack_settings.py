@@ -17,7 +17,13 @@ from ansible_collections.dash.platform.plugins.module_utils.stack import (
 from infra import settings
 
 ROOT = Path(__file__).resolve().parents[2]
-FILE = {"provider": "podman", "edge_hosts": "1", "app_hosts": "2", "db_hosts": "1"}
+FILE = {
+    "provider": "podman",
+    "edge_hosts": "1",
+    "app_hosts": "2",
+    "db_hosts": "1",
+    "simulator_hosts": "0",
+}
 
 
 def choose(configured: dict[str, Any], overrides: dict[str, Any]) -> settings.Settings:

@@ -23,6 +23,7 @@ OUTPUTS: dict[str, Any] = {
             ("app-blue-1", "app", "blue", "10.89.50.21"),
             ("app-green-1", "app", "green", "10.89.50.31"),
             ("db-1", "db", "", "10.89.50.41"),
+            ("simulator-1", "simulator", "", "10.89.50.61"),
         )
     ],
     "urls": {
@@ -88,10 +89,11 @@ def test_groups_and_variables_are_those_of_the_architecture(stack: Stack) -> Non
         "app_blue": ["app-blue-1"],
         "app_green": ["app-green-1"],
         "db": ["db-1"],
+        "simulator": ["simulator-1"],
     }
     directory = stack.directory
     seen = {
-        name: value["__ansible_unsafe"] if isinstance(value, dict) else value
+        name: value.get("__ansible_unsafe", value) if isinstance(value, dict) else value
         for name, value in document["_meta"]["hostvars"]["app-green-1"].items()
     }
     common = seen.pop("ansible_ssh_common_args")

@@ -153,7 +153,7 @@ async def _world(
     )
     (tmp_path / "llm_first").write_text(SECRET)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    settings = settings.model_copy(update={"llm_catalog": catalog})
+    settings = settings.model_copy(update={"llm_catalog": str(catalog)})
     key = database.add(permissions=["chat:write", "models:read"], rate_limit=100_000)
     async with TestClient(AsServed(built(settings, database))) as client:
         yield World(client, first, second, database, key)

@@ -186,7 +186,7 @@ async def faulty(
             places = [DEPLOYMENT.format(provider=p, model=model) for p in providers]
             parts.append(MODEL.format(name=model, deployments=", ".join(places)))
         (directory / "llm.toml").write_text("".join(parts))
-        settings = settings.model_copy(update={"llm_catalog": directory / "llm.toml"})
+        settings = settings.model_copy(update={"llm_catalog": str(directory / "llm.toml")})
         key = database.add(permissions=["chat:write", "models:read"], rate_limit=1_000_000)
         with patch.dict(os.environ, {"CREDENTIALS_DIRECTORY": str(directory)}):
             app = built(settings, database)

@@ -29,14 +29,14 @@ def refusal(tmp_path: Path, text: str) -> str:
     file = tmp_path / "llm.toml"
     file.write_text(text)
     with pytest.raises(SettingsError) as caught:
-        read(file)
+        read(str(file))
     return str(caught.value).removeprefix(f"{file}: ")
 
 
 def test_a_catalog_names_models_aliases_and_deployments(tmp_path: Path) -> None:
     file = tmp_path / "llm.toml"
     file.write_text(GOOD)
-    found = read(file)
+    found = read(str(file))
     assert found.names() == {"a/b-1": "a/b-1", "c": "c", "x": "a/b-1"}
     assert sorted(found.deployments()) == ["p/m", "p/n"]
 
@@ -69,9 +69,15 @@ def test_what_cannot_be_is_named_with_its_key(
     assert refusal(tmp_path, GOOD.replace(old, new, 1)).startswith(told)
 
 
+def test_a_catalog_may_be_given_as_it_is() -> None:
+    assert read(GOOD).names() == {"a/b-1": "a/b-1", "c": "c", "x": "a/b-1"}
+    with pytest.raises(SettingsError, match=r"^DASH_APP_LLM_CATALOG: providers\.p\.kind: field"):
+        read(GOOD.replace("kind =", "knd ="))
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nope\.toml: it cannot be read: No such file"):
-        read(tmp_path / "nope.toml")
+        read(str(tmp_path / "nope.toml"))
 
 
 def test_a_credential_that_is_missing_is_named(

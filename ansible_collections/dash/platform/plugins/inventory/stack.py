@@ -93,7 +93,7 @@ def _ask(stack: Stack) -> dict[str, Any]:
 
 
 class InventoryModule(BaseInventoryPlugin):
-    """Groups edge, app, app_blue, app_green, db and monitor, and what the roles read."""
+    """Groups edge, app, app_blue, app_green, db, monitor and simulator, and what the roles read."""
 
     NAME = "dash.platform.stack"
 
@@ -117,7 +117,7 @@ class InventoryModule(BaseInventoryPlugin):
         except StackError as error:
             raise AnsibleParserError(str(error)) from None
         outputs = self._outputs(stack)
-        for group in ("edge", "app", "app_blue", "app_green", "db", "monitor"):
+        for group in ("edge", "app", "app_blue", "app_green", "db", "monitor", "simulator"):
             self.inventory.add_group(group)
         for name, value in _common(stack, outputs).items():
             self.inventory.set_variable("all", name, value)

@@ -24,7 +24,14 @@ PORTS = {
     "prometheus": 9090,
     "alertmanager": 9093,
 }
-FIRST_ADDRESS = {"edge": 11, "app-blue": 21, "app-green": 31, "db": 41, "monitor": 51}
+FIRST_ADDRESS = {
+    "edge": 11,
+    "app-blue": 21,
+    "app-green": 31,
+    "db": 41,
+    "monitor": 51,
+    "simulator": 61,
+}
 _LAB_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
 
 
