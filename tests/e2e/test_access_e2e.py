@@ -132,7 +132,8 @@ def ready(person: Person) -> bool:
     return [answer.status for answer in answers] == [200, 200]
 
 
-def test_somebody_signs_up_and_uses_a_key(lab: Lab, hosts: dict[str, dict[str, str]]) -> None:
+@pytest.mark.usefixtures("hosts")
+def test_somebody_signs_up_and_uses_a_key(lab: Lab) -> None:
     """The lab lets people sign up: it listens on loopback alone."""
     urls, email = lab.outputs()["urls"], f"{uuid.uuid4().hex[:8]}@example.org"
     browser = Browser(urls["https"], lab.directory / "ca.pem")
