@@ -91,7 +91,7 @@ def test_groups_and_variables_are_those_of_the_architecture(stack: Stack) -> Non
     }
     directory = stack.directory
     seen = {
-        name: value["__ansible_unsafe"] if isinstance(value, dict) else value
+        name: value.get("__ansible_unsafe", value) if isinstance(value, dict) else value
         for name, value in document["_meta"]["hostvars"]["app-green-1"].items()
     }
     common = seen.pop("ansible_ssh_common_args")
