@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--spread", type=float, default=0.3, help="sigma of these; 0: none")
     parser.add_argument("--tls-cert", type=Path, help="PEM; with --tls-key the providers speak TLS")
     parser.add_argument("--tls-key", type=Path)
+    parser.add_argument("--keys", type=Path, help="a file of keys that are taken (else: any)")
     return parser
 
 
@@ -55,9 +56,10 @@ def main() -> int:
         spread=args.spread,
     )  # fmt: skip
     try:
+        keys = args.keys.read_text(encoding="utf-8").split() if args.keys else ()
         simulator = Simulator(
             host=args.host, port=args.port, shape=shape, seed=args.seed,
-            tls=(args.tls_cert, args.tls_key) if args.tls_cert else None,
+            tls=(args.tls_cert, args.tls_key) if args.tls_cert else None, keys=keys,
         )  # fmt: skip
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(simulator))

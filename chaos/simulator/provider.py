@@ -17,7 +17,7 @@ from chaos.simulator import answers
 from chaos.simulator.faults import DELAYS, Fault, Faults, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Mapping
 
     from chaos.simulator.answers import Said, Shape
 
@@ -93,9 +93,11 @@ class Provider:
         shape: Shape,
         seed: int = 0,
         tls: ssl.SSLContext | None = None,
+        keys: Collection[str] = (),
     ) -> None:
         self.name, self._form, self._shape, self._seed = name, form, shape, seed
         self._host, self.port, self.tls = host, port, tls
+        self._keys = keys
         self.faults, self.calls = Faults(), Calls()
         self._number = 0
         self._server: asyncio.Server | None = None
@@ -207,8 +209,9 @@ class Provider:
         return await self._whole(request, body, said, call, ending)
 
     def _wrong(self, request: web.Request, body: object) -> tuple[int, str] | None:
-        if not self._form.key(request.headers):
-            return 401, "no key"
+        key = self._form.key(request.headers)
+        if not key or (self._keys and key not in self._keys):
+            return 401, "invalid key"
         if not isinstance(body, dict):
             return 400, "the body is no JSON object"
         messages = body.get("messages")

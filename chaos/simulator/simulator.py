@@ -14,7 +14,7 @@ from chaos.simulator.openai import OpenAI
 from chaos.simulator.provider import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from chaos.simulator.provider import Form
@@ -33,6 +33,7 @@ class Simulator:
         shape: Shape | None = None,
         seed: int = 0,
         tls: tuple[Path, Path] | None = None,
+        keys: Collection[str] = (),
     ) -> None:
         """Take what it is to be.
 
@@ -42,6 +43,7 @@ class Simulator:
             shape: how answers are.
             seed: of everything that is drawn.
             tls: certificate chain and key, in PEM.
+            keys: that providers take; none: any.
         """
         self._port = port
         self.providers = {
@@ -53,6 +55,7 @@ class Simulator:
                 shape=shape or Shape(),
                 seed=seed,
                 tls=_context(tls),
+                keys=keys,
             )
             for place, (name, form) in enumerate(FORMS.items(), start=1)
         }

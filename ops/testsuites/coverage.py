@@ -21,6 +21,7 @@ WANTED: Mapping[str, float] = {
     "app": 90.0,
     "ops": 80.0,
     "infra": 80.0,
+    "chaos": 80.0,
     "ansible_collections/dash": 80.0,
 }
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.e2e.driver import Lab
 
 pytestmark = pytest.mark.lab
-HOSTS = ("edge-1", "app-blue-1", "app-green-1", "db-1")
+HOSTS = ("edge-1", "app-blue-1", "app-green-1", "db-1", "simulator-1")
 # Connects and says "open" or why not; a firewall that drops makes it wait for the time-out.
 CONNECT = (
     "python3 -c \"import socket; s = socket.create_connection(('{}', {}), 2); print('open')\" "
@@ -104,7 +104,7 @@ def test_no_secret_stands_in_the_environment(
 ) -> None:
     """Secrets reach the service as credentials alone, from files that root alone may read."""
     environment = serving.check_output(f"tr '\\0' '\\n' </proc/{status['Pid']}/environ")
-    for name in ("db_app_password", "db_owner_password", "key_pepper"):
+    for name in ("db_app_password", "db_owner_password", "key_pepper", "llm_openai"):
         secret = (lab.directory / "secrets" / name).read_text(encoding="utf-8").strip()
         assert secret not in environment
         assert serving.run(f"grep -rlF {secret} /etc/dash/current/ /opt/dash").rc == 1
@@ -129,6 +129,8 @@ def test_private_keys_are_for_root_alone(hosts: dict[str, Any]) -> None:
         ("app-blue-1", "app-green-1", 8000),  # only the edge talks to the application
         ("app-blue-1", "app-green-1", 22),  # only the operator comes by ssh
         ("db-1", "edge-1", 8405),  # only the monitor reads figures
+        ("edge-1", "simulator-1", 9101),  # only the application asks providers
+        ("app-blue-1", "simulator-1", 9100),  # nobody sets faults from another host
     ],
 )
 def test_what_is_nobodys_business_is_closed(

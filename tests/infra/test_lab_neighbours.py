@@ -50,8 +50,11 @@ def test_a_second_stack_lies_beside_the_first_and_leaves_without_a_trace(stack: 
         names = [h["name"] for h in pulumi.outputs(second)["hosts"]]
         reach = f"timeout 3 bash -c '</dev/tcp/{stack.address('db', 1)}/22'"
 
-        assert names == ["edge-1", "app-blue-1", "app-blue-2", "app-green-1", "app-green-2", "db-1"]
-        assert "8 unchanged" in pulumi.preview(stack)
+        assert names == [
+            "edge-1", "app-blue-1", "app-blue-2", "app-green-1", "app-green-2", "db-1",
+            "simulator-1",
+        ]  # fmt: skip
+        assert "9 unchanged" in pulumi.preview(stack)
         assert labs.ssh(second, second.address("edge", 1), "true").returncode == 0
         assert labs.ssh(second, second.address("edge", 1), reach).returncode != 0
         assert pulumi.destroy(second)
@@ -108,7 +111,7 @@ def test_a_run_that_was_killed_is_gone_on_with(stack: Stack) -> None:
         os.killpg(run.pid, signal.SIGKILL)
 
     assert "created" in pulumi.up(stack)
-    assert "8 unchanged" in pulumi.preview(stack)
+    assert "9 unchanged" in pulumi.preview(stack)
     assert len(labs.left(stack, "ps", "--all")) == 4
 
 

@@ -74,18 +74,18 @@ def run(engine: Recorder, lab: LabArgs) -> dict[str, Any]:
     return engine.seen
 
 
-def test_a_lab_is_an_image_a_network_and_four_hosts(engine: Recorder) -> None:
+def test_a_lab_is_an_image_a_network_and_its_hosts(engine: Recorder) -> None:
     seen = run(engine, args())
 
     assert sorted(seen) == [
         "app-blue-1",
         "app-green-1",
         "db-1",
-        "simulator-1",
         "edge-1",
         "image",
         "lab",
         "network",
+        "simulator-1",
     ]
 
 
@@ -112,7 +112,7 @@ def test_every_resource_has_a_parent(engine: Recorder, monkeypatch: pytest.Monke
     component = parents.pop("lab")
 
     assert component is None
-    assert len(parents) == 6
+    assert len(parents) == 7
     assert all(isinstance(parent, Lab) for parent in parents.values())
 
 

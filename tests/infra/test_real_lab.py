@@ -60,7 +60,7 @@ def test_a_second_up_changes_nothing_and_preview_agrees(lab: Stack) -> None:
     before = [podman(lab, "inspect", host, "--format", "{{.State.StartedAt}}") for host in HOSTS]
 
     assert pulumi.up(lab) == "nothing to change"
-    assert "8 unchanged" in pulumi.preview(lab)
+    assert "9 unchanged" in pulumi.preview(lab)
     after = [podman(lab, "inspect", host, "--format", "{{.State.StartedAt}}") for host in HOSTS]
     assert after == before
 
@@ -85,7 +85,7 @@ def test_drift_is_seen_by_preview_and_mended_with_the_data_kept(lab: Stack) -> N
     assert "+ 1 to create" in seen
     assert "~ 3 to update" in seen
     assert pulumi.up(lab) == "1 created, 3 updated"
-    assert "8 unchanged" in pulumi.preview(lab)
+    assert "9 unchanged" in pulumi.preview(lab)
     for host in HOSTS:
         marked = runtime.podman(
             "exec", f"{lab.prefix}-{host}", "sh", "-c", "ls /var/tmp/mark; true"

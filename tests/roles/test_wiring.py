@@ -20,6 +20,7 @@ ADDRESSES = {
     "app-green-1": "10.9.0.31",
     "app-green-2": "10.9.0.32",
     "db-1": "10.9.0.41",
+    "simulator-1": "10.9.0.61",
 }
 GROUPS = {
     "edge": ["edge-1"],
@@ -28,8 +29,9 @@ GROUPS = {
     "app_green": ["app-green-1", "app-green-2"],
     "db": ["db-1"],
     "monitor": [],
+    "simulator": ["simulator-1"],
 }
-ROLE_OF = {"app": "app_host", "db": "postgres", "edge": "edge"}
+ROLE_OF = {"app": "app_host", "db": "postgres", "edge": "edge", "simulator": "simulator"}
 
 
 def play(host: str, state: Path, **given: Any) -> dict[str, Any]:
@@ -94,6 +96,21 @@ def test_only_app_hosts_reach_the_database(tmp_path: Path) -> None:
     assert opened("db-1", tmp_path) == {5432: [ADDRESSES[h] for h in GROUPS["app"]]}
 
 
+def test_only_app_hosts_ask_the_simulator_and_nobody_sets_its_faults(tmp_path: Path) -> None:
+    hosts = [ADDRESSES[h] for h in GROUPS["app"]]
+    assert opened("simulator-1", tmp_path) == dict.fromkeys((9101, 9102, 9103), hosts)
+
+
+def test_the_keys_of_providers_are_those_that_the_operator_keeps(tmp_path: Path) -> None:
+    assert templated("app_host_llm_keys", "app-blue-1", tmp_path) == "[]"
+    made = templated("simulator_keys", "simulator-1", tmp_path)
+    kept = sorted((tmp_path / "secrets").glob("llm_*"))
+    assert [file.name for file in kept] == ["llm_anthropic", "llm_kimi", "llm_openai"]
+    assert all(file.read_text(encoding="utf-8").strip() in made for file in kept)
+    found = templated("app_host_llm_keys", "app-blue-1", tmp_path)
+    assert found == str([str(file) for file in kept])
+
+
 def test_a_monitor_reads_metrics(tmp_path: Path) -> None:
     given = {
         "groups": {**GROUPS, "monitor": ["monitor-1"]},
@@ -154,6 +171,7 @@ def test_the_service_believes_the_edges_and_nobody_else_about_clients(tmp_path: 
         },
     }
     known = {**variables("release"), **play("app-blue-1", tmp_path, **given)}
+    known["release_llm_catalog"] = ""  # it is looked up, which needs a play
     template = (ROLES / "release/templates/app.env.j2").read_text(encoding="utf-8")
     lines = str(evaluate(template, known)).splitlines()
 

@@ -209,7 +209,8 @@ async def test_the_same_seed_says_the_same(client: Client) -> None:
 async def test_what_cannot_be_is_refused(
     client: Client, asked: str, document: Any, status: int, words: str
 ) -> None:
-    found, answer = await client.control(*asked.split(), document)
+    method, _, path = asked.partition(" ")
+    found, answer = await client.control(method, path, document)
     assert found == status
     assert words in answer["error"]
     assert (await client.control("GET", "/faults"))[1] == {name: [] for name in NAMES}
@@ -220,7 +221,23 @@ async def test_without_a_key_or_a_question_there_is_no_answer(client: Client, na
     url = client.url(name) + FORMS[name]().path
     async with client.session.post(url, json={"model": "m", "messages": HELLO}) as response:
         assert response.status == 401
+    wrong: dict[str, Any]
     for wrong in ({"messages": []}, {"messages": ["hi"]}, {"messages": "hi"}, {"model": 3}):
         assert (await client.ask(name, **wrong))[0] == 400
     async with client.session.post(url, data=b"{", headers=HEADERS[name]) as response:
         assert response.status == 400
+
+
+async def test_with_keys_of_its_own_it_takes_no_other() -> None:
+    async with (
+        Simulator(shape=QUICK, keys=["right", "k"]) as simulator,
+        aiohttp.ClientSession() as session,
+    ):
+        client = Client(simulator, session)
+        assert [(await client.ask(name))[0] for name in NAMES] == [200] * 3
+        wrong = {"Authorization": "Bearer wrong", "anthropic-version": "1", "x-api-key": "wrong"}
+        for name in NAMES:
+            url = client.url(name) + FORMS[name]().path
+            body = {"model": "m", "messages": HELLO}
+            async with session.post(url, json=body, headers=wrong) as response:
+                assert response.status == 401

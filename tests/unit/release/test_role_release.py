@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,19 @@ def test_what_an_operator_wants_wins_and_the_rest_stays() -> None:
     assert "DASH_APP_SMTP_HOST=mail.example.org" in settings
     assert "DASH_APP_SIGN_UP=True" in settings
     assert "DASH_APP_DATABASE_HOST=db-1" in settings
+
+
+CATALOG = """[providers.p]
+kind = "openai"
+base_url = "https://api.example.org/v1?a=$HOME&b=`x`"
+note = 'back\\slash'
+"""
+
+
+def test_a_setting_of_more_lines_is_what_a_shell_reads_again() -> None:
+    text = render("app.env.j2", release_llm_catalog=CATALOG)
+
+    assert f"DASH_APP_LLM_CATALOG={CATALOG}" in shlex.split(text, comments=True)
 
 
 def shown(made: plan.Plan, risk: dict[str, Any] | None = None) -> str:
