@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_HOURS = 720
 NONE = "none"
+USUAL = ("chat:write", "models:read")  # what keys are for
 _COUNT = number(0, MOST_BUDGET, "a number")
 
 
@@ -35,7 +36,7 @@ async def _create(settings: Settings, args: argparse.Namespace) -> int:
         name=args.name,
         days=args.days,
         create_user=args.create_user,
-        permissions=args.permission,
+        permissions=_permissions(args.permission),
         limits=_limits(args, Limits()),
     )
     expires = made.expires_at.isoformat() if made.expires_at else None
@@ -163,6 +164,10 @@ def _said(value: object) -> str:
     return ", ".join(map(str, value)) or NONE if isinstance(value, list) else str(value)
 
 
+def _permissions(wanted: list[str] | None) -> list[str]:
+    return list(USUAL) if wanted is None else [name for name in wanted if name != NONE]
+
+
 def add_verbs(parser: argparse.ArgumentParser) -> None:
     """Add what can be done with keys."""
     nouns = parser.add_subparsers(required=True, metavar="create|list|show|rotate|revoke|limit")
@@ -174,8 +179,9 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
         "--days", type=number(1, LONGEST_DAYS, "a number of days"), help="until it expires"
     )
     create.add_argument(
-        "--permission", action="append", default=[], choices=sorted(PERMISSIONS), metavar="NAME",
-        help="what it may: " + ", ".join(sorted(PERMISSIONS)),
+        "--permission", action="append", choices=[*sorted(PERMISSIONS), NONE], metavar="NAME",
+        help=f"what it may, instead of {' and '.join(USUAL)}: {', '.join(sorted(PERMISSIONS))}, "
+        f"or {NONE} of them",
     )  # fmt: skip
     _add_limits(create)
     listing = add(nouns, "list", "show a user's keys, without the secrets", _list)

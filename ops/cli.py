@@ -50,6 +50,7 @@ VERBS: tuple[tuple[str, Callable[..., Any], str, dict[str, Any]], ...] = (
             ("key", "Make, list, limit and revoke API keys"),
             ("session", "See and end where people are signed in"),
             ("audit", "See who did what"),
+            ("llm", "See, open and close the breakers of providers"),
         )
     ),
     ("doctor", machine.doctor, MACHINE, {}),

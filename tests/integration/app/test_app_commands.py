@@ -146,6 +146,18 @@ def test_a_key_is_made_with_what_it_may_and_may_use(app: App) -> None:
     assert made.document["key"] not in app.run("key", "show", made.document["id"]).out
 
 
+@pytest.mark.parametrize(
+    ("words", "may"),
+    [([], ["chat:write", "models:read"]), (["--permission", "none"], [])],
+)
+def test_a_key_may_ask_models_unless_said_otherwise(
+    app: App, words: list[str], may: list[str]
+) -> None:
+    made = app.run("key", "create", "--user", "a@b", "--create-user", *words, "--json")
+    shown = app.run("key", "show", made.document["id"], "--json").document
+    assert shown["permissions"] == may
+
+
 def test_a_key_is_rotated_once(app: App) -> None:
     old = app.key().split("_")[1]
     made = app.run("key", "rotate", old, "--hours", "1", "--json")

@@ -229,7 +229,7 @@ def test_looking_at_production_asks_nobody(checkout: Checkout, argv: list[str]) 
     assert checkout.dash("--stack", "production", *argv)[0] == 0
 
 
-@pytest.mark.parametrize("noun", ["user", "key", "session", "audit"])
+@pytest.mark.parametrize("noun", ["user", "key", "session", "audit", "llm"])
 def test_every_noun_of_the_service_is_reached_word_by_word(checkout: Checkout, noun: str) -> None:
     """Also words that are options of ours elsewhere, or that the service alone knows."""
     checkout.writes("app.json", {"rc": 0, "stdout": "x\n", "stderr": ""})
@@ -239,7 +239,7 @@ def test_every_noun_of_the_service_is_reached_word_by_word(checkout: Checkout, n
     assert checkout.variables == {"dash_app_argv": [noun, "do", "--new-option", "a b", "--stack"]}
 
 
-@pytest.mark.parametrize("noun", ["user", "key", "session", "audit"])
+@pytest.mark.parametrize("noun", ["user", "key", "session", "audit", "llm"])
 def test_help_says_where_a_noun_of_the_service_goes(checkout: Checkout, noun: str) -> None:
     code, out, _ = checkout.dash(noun, "--help")
 
