@@ -50,24 +50,23 @@ def _row(row: dict[str, object]) -> dict[str, object]:
 
 def _turn(state: State) -> Callable[[Settings, argparse.Namespace], Awaitable[int]]:
     async def turn(settings: Settings, args: argparse.Namespace) -> int:
-        name = args.deployment
+        names = args.deployment
         known = _names(settings.llm_catalog)
 
         async def work(connection: AsyncConnection) -> None:
             repository = BreakerRepository(connection)
-            if name not in known and name not in await repository.find([name]):
-                near = f", only {', '.join(known)}" if known else ""
-                raise AccountError(f"there is no deployment {name}{near}")
-            await repository.save(name, Snapshot(state=state), operator=True)
-            event = audit.Event(action=f"breaker_{state}", target=f"deployment:{name}")
-            await AuditRepository(connection).add(event)
+            for name in names:
+                if name not in known and name not in await repository.find([name]):
+                    near = f", only {', '.join(known)}" if known else ""
+                    raise AccountError(f"there is no deployment {name}{near}")
+                await repository.save(name, Snapshot(state=state), operator=True)
+                event = audit.Event(action=f"breaker_{state}", target=f"deployment:{name}")
+                await AuditRepository(connection).add(event)
 
         await Direct(settings).run(work)
-        out(
-            {"deployment": name, "state": state.value},
-            f"{name}: {_WORDS[state]}",
-            as_json=args.json,
-        )
+        rows = [{"deployment": name, "state": state.value} for name in names]
+        text = "\n".join(f"{name}: {_WORDS[state]}" for name in names)
+        out({"breakers": rows}, text, as_json=args.json)
         return DONE
 
     return turn
@@ -92,4 +91,6 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     }
     for verb, (words, state) in verbs.items():
         parser = add(nouns, verb, words, _turn(state))
-        parser.add_argument("deployment", metavar="PROVIDER/MODEL", help="as status shows it")
+        parser.add_argument(
+            "deployment", nargs="+", metavar="PROVIDER/MODEL", help="as status shows it"
+        )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 UNITS = {"app": "dash-app.service", "edge": "haproxy.service", "db": "postgresql@*"}
 PUBLISHED = ("http", "https", "preview")
-LOOKS_ONLY = ("list", "show")
+LOOKS_ONLY = ("list", "show", "status")
 HELP = ("--help", "-h")
 
 
@@ -119,6 +119,8 @@ def _app(session: Session, argv: list[str]) -> int:
     """
     from ops import playbook
 
+    if session.json:
+        argv = [*argv, "--json"]  # the document is the service's own
     if not set(argv[1:2]) & set(LOOKS_ONLY) and not set(argv) & set(HELP):
         session.confirm(f"run {' '.join(argv[:2])} on")
     path = session.state_dir / "app.json"
@@ -134,12 +136,9 @@ def _app(session: Session, argv: list[str]) -> int:
         answer = session.read("app.json")
     finally:
         path.unlink(missing_ok=True)
-    if session.json:
-        session.show(answer, "")
-    else:
-        for console, stream in ((session.out, "stdout"), (session.err, "stderr")):
-            if text := str(answer.get(stream) or "").rstrip():
-                console.out(text, highlight=False)
+    for console, stream in ((session.out, "stdout"), (session.err, "stderr")):
+        if text := str(answer.get(stream) or "").rstrip():
+            console.out(text, highlight=False)
     code = int(answer["rc"])
     known = {0: ExitCode.DONE, 2: ExitCode.USAGE, 4: ExitCode.DECISION}
     return known.get(code, ExitCode.FAILED)

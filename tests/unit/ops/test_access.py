@@ -198,11 +198,11 @@ def test_the_services_exit_code_becomes_ours(checkout: Checkout, rc: int, code: 
 
 
 def test_with_json_the_answer_is_one_document(checkout: Checkout) -> None:
-    checkout.writes("app.json", {"rc": 0, "stdout": "x", "stderr": ""})
+    checkout.writes("app.json", {"rc": 0, "stdout": '{"keys": []}\n', "stderr": ""})
     _, out, _ = checkout.dash("key", "list", "--json")
 
-    assert json.loads(out) == {"rc": 0, "stdout": "x", "stderr": ""}
-    assert checkout.variables == {"dash_app_argv": ["key", "list"]}
+    assert json.loads(out) == {"keys": []}
+    assert checkout.variables == {"dash_app_argv": ["key", "list", "--json"]}
 
 
 def test_a_play_that_fails_is_its_reason(checkout: Checkout) -> None:
