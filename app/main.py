@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import signal
 import ssl
 from contextlib import suppress
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 CUT_SECONDS = 1.0  # for what is still under way after the drain
+GC_YOUNG = 10_000  # objects made since the last look; requests make few that refer to one another
 _log = log.get(__name__)
 
 
@@ -204,4 +206,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLConte
 def run(settings: Settings) -> None:
     """Run the service on uvloop. Raises CannotServe and SettingsError."""
     log.configure(settings.log_level, settings.version, settings.color)
+    # What is imported stays: looking at it again with each full collection costs requests 10 ms.
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG, 20, 50)
     uvloop.run(serve(settings))

@@ -136,6 +136,17 @@ class Client:
             await asyncio.gather(*(one() for _ in range(connections)))
             return sorted(found)
 
+    async def count(self, connections: int, many: int) -> None:
+        """Ask so often, on some connections."""
+        left = iter(range(many))
+        async with self._session() as session:
+
+            async def one() -> None:
+                for _ in left:
+                    await self._whole(session)
+
+            await asyncio.gather(*(one() for _ in range(connections)))
+
     async def pace(self, rate: float, seconds: float, *, stream: bool = False) -> list[float]:
         """Ask so many times a second, whether earlier answers came or not."""
         async with self._session() as session:
@@ -199,6 +210,16 @@ def row(name: str, port: int, key: str, pid: int, args: argparse.Namespace) -> s
     return f"| {name} | {rate:,.0f} | {most:,.0f} | {used:.2f} | {times} | {rss(pid):.0f} |"
 
 
+def soak(port: int, key: str, pid: int, args: argparse.Namespace) -> str:
+    """Ask so often in ten parts; return the memory before, and after each."""
+    client, sizes = Client(port, key), [rss(pid)]
+    for _ in range(10):
+        uvloop.run(client.count(args.connections, args.soak // 10))
+        sizes.append(rss(pid))
+    told = " ".join(f"{size:.1f}" for size in sizes)
+    return f"\nMB before and after each tenth of {args.soak:,} requests: {told}"
+
+
 def at(found: Sequence[float], part: float) -> float:
     """Return a percentile of what is sorted."""
     return found[min(len(found) - 1, int(len(found) * part))]
@@ -235,6 +256,8 @@ def measure(args: argparse.Namespace) -> list[str]:
             lines = [row("direct", upstream, key, provider.pid, args)]
             lines.append(row("proxy of 30 lines", between, key, bare.pid, args))
             lines.append(row("gateway", serving.port, key, pid, args))
+            if args.soak:
+                lines.append(soak(serving.port, key, pid, args))
             until(lambda: serving.metric("dash_llm_accounts_pending") == 0)
             noted = database.query("SELECT count(*) FROM llm_calls")[0][0]
             lines.append(f"\n{noted:,} calls were accounted for.")
@@ -246,6 +269,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.gateway")
     parser.add_argument("--seconds", type=int, default=10, help="of each of four measurements")
     parser.add_argument("--connections", type=int, default=50)
+    parser.add_argument("--soak", type=int, default=0, help="requests to watch the memory over")
     parser.add_argument("--core", type=int, default=0, help="of what is measured")
     parser.add_argument("--client-core", type=int, default=1, help="of client and provider")
     parser.add_argument("--provide", type=int, help=argparse.SUPPRESS)
