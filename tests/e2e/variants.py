@@ -52,9 +52,10 @@ def _migration(name: str, text: str) -> Edit:
 
 
 def _before_access(source: Path) -> None:
-    """A release that does not know the migrations with which people sign in."""
-    for name in ("0005_sessions", "0006_audit"):
-        (source / f"app/migrations/{name}.sql").unlink()
+    """A release that does not know the migrations with which people sign in, nor later ones."""
+    for file in (source / "app/migrations").glob("*.sql"):
+        if file.stem >= "0005":
+            file.unlink()
 
 
 def _dies(source: Path) -> None:

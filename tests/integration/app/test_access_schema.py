@@ -13,6 +13,7 @@ from tests.integration.service import App
 
 LAST = "0004_key_limits"
 ACCESS = ["0006_audit", "0005_sessions"]
+DOWN = sorted((p.stem for p in schema.DIRECTORY.glob("*.sql") if p.stem > LAST), reverse=True)
 TABLES = {"audit_log", "password_resets", "sessions", "sign_in_failures"}
 
 
@@ -40,7 +41,7 @@ def test_what_people_left_stays_in_place_and_is_named(app: App, old: Steps) -> N
         "sign_in_failures": 3,
         "password_resets": 1,
     }
-    assert [(s["id"], s["left"]) for s in report.down] == [(step, True) for step in ACCESS]
+    assert [(s["id"], s["left"]) for s in report.down] == [(step, step in ACCESS) for step in DOWN]
     assert report.compatible
     assert set(old.tables()) > TABLES
     assert app.database.query("SELECT count(*) FROM sessions") == [(1,)]
@@ -51,12 +52,12 @@ def test_who_accepts_the_loss_gets_the_schema_of_before_and_can_come_back(
 ) -> None:
     app.key("bob@example.org")
     report = old.run(to=LAST, accept_loss=True)
-    assert [(s["id"], s["left"]) for s in report.down] == [(step, False) for step in ACCESS]
+    assert [(s["id"], s["left"]) for s in report.down] == [(step, False) for step in DOWN]
     assert not set(old.tables()) & TABLES
     assert app.database.query("SELECT count(*) FROM api_keys") == [(1,)]  # of before: it stays
 
     again = Steps(app.database, schema.DIRECTORY, {}).run()
-    assert ids(again.up) == ACCESS[::-1]
+    assert ids(again.up) == DOWN[::-1]
     with app.serve(sign_up=True) as service:
         sign_up(service.ready())
         assert Browser(service).sign_in().status == 201
@@ -65,5 +66,5 @@ def test_who_accepts_the_loss_gets_the_schema_of_before_and_can_come_back(
 def test_empty_tables_are_nobodys_loss(old: Steps) -> None:
     report = old.run(to=LAST)
 
-    assert ([s["risk"] for s in report.down], report.left) == ([[], []], [])
+    assert ([s["risk"] for s in report.down], report.left) == ([[] for _ in DOWN], [])
     assert not set(old.tables()) & TABLES
