@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from app import log
 from app.errors import Unavailable
 from app.llm.breaker import RULES, Breaker, Snapshot, State
@@ -58,7 +60,7 @@ class Breakers:
                 lambda c: BreakerRepository(c).claim(deployment.name, RULES.pauses[-1]),
                 CLAIM_SECONDS,
             )
-        except Unavailable:
+        except (Unavailable, psycopg.Error):
             return True
         if not mine:
             self.of(deployment).postpone(AGAIN_SECONDS)
@@ -88,7 +90,9 @@ class Breakers:
             self._wake.clear()
             try:
                 await self.sync()
-            except Unavailable:
+            except (Unavailable, psycopg.Error) as error:
+                if not isinstance(error, Unavailable):  # each process then goes by its own
+                    _log.error("llm.breakers_not_shared", error=type(error).__name__)
                 self._wake.set()
                 await asyncio.sleep(AGAIN_SECONDS)
 

@@ -127,6 +127,22 @@ def test_an_outage_of_the_database_loses_and_doubles_no_call(gateway: App, link:
     assert gateway.database.query("SELECT count(*) FROM llm_calls") == [(10,)]
 
 
+def test_a_table_that_is_missing_takes_neither_answers_nor_accounts(
+    gateway: App, provider: Provider
+) -> None:
+    """As for a release after a rollback of the schema that it was not told of."""
+    key = gateway.key(permissions=["chat:write"])
+    gateway.database.query("DROP TABLE breaker_state")
+    with gateway.serve() as serving:
+        serving.ready()
+        provider.status = 500
+        assert [ask(serving, key).status for _ in range(6)] == [503] * 6
+        until(lambda: serving.events("llm.breakers_not_shared"))
+        provider.status = 200
+        until(lambda: ask(serving, key).status == 200, 20)
+        until(lambda: gateway.database.query("SELECT 1 FROM llm_calls WHERE outcome = 'ok'"))
+
+
 def test_another_process_and_one_that_starts_later_begin_with_an_open_breaker(
     gateway: App, provider: Provider
 ) -> None:
