@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 BUDGETS: Mapping[str, int] = {
     "lint": 4,
     "unit": 4,
-    "integration": 14,
+    "integration": 12,
     "infra": 2,
-    "roles": 12,
-    "e2e": 21,
+    "roles": 15,
+    "e2e": 20,
 }
 MATRIX_MINUTES = 180  # for each part that only --all runs
 NEED_MACHINE = ("integration", "infra", "roles", "e2e")  # packages, host image, podman's settings

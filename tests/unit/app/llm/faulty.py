@@ -30,7 +30,7 @@ MODES = ("json", "live", "whole")
 SHAPE = Shape(first=0.0, token=0.001, tokens=8, spread=0.2)
 POLICY = """
 [policy]
-deadline_seconds = 4
+deadline_seconds = 6
 base_seconds = 0.01
 most_seconds = 0.05
 keep_alive_seconds = 10
@@ -42,9 +42,9 @@ base_url = "https://127.0.0.1:{port}/v1"
 ca = "{ca}"
 credential = "llm_{name}"
 connect_seconds = 0.5
-first_seconds = 0.25
-chunk_seconds = 0.2
-total_seconds = 0.6
+first_seconds = 0.4
+chunk_seconds = 0.4
+total_seconds = 1
 max_answer = 200000
 """
 MODEL = """
@@ -194,30 +194,31 @@ async def faulty(
             yield Faulty(client, simulator, key)
 
 
-async def table(world: Faulty) -> dict[str, str]:
+async def table(world: Faulty, faults: Iterable[str], at_once: int) -> dict[str, str]:
     """Return the row of each fault: what a client sees in each mode, and how many calls it costs.
 
     Every fault, provider and mode has a model of its own, so that no breaker counts for two.
     """
-    of_calls = [name for name, fault in FAULTS.items() if fault.kind not in OF_CONNECTIONS]
+    faults = list(faults)
+    of_calls = [name for name in faults if FAULTS[name].kind not in OF_CONNECTIONS]
     for name in NAMES:
         given = [(FAULTS[f], model(f, name, mode)) for f in of_calls for mode in MODES]
         await world.fault(name, *(replace(fault, model=asked) for fault, asked in given))
-    rows = await _rows(world, of_calls)
-    for fault, given_alone in FAULTS.items():
+    rows = await _rows(world, of_calls, at_once)
+    for fault in faults:
         if fault not in rows:
             for name in NAMES:
-                await world.fault(name, given_alone)
-            rows |= await _rows(world, [fault])
-    return {fault: rows[fault] for fault in FAULTS}
+                await world.fault(name, FAULTS[fault])
+            rows |= await _rows(world, [fault], at_once)
+    return {fault: rows[fault] for fault in faults}
 
 
-async def _rows(world: Faulty, faults: Iterable[str]) -> dict[str, str]:
-    at_once = asyncio.Semaphore(30)
+async def _rows(world: Faulty, faults: list[str], at_once: int) -> dict[str, str]:
+    places = asyncio.Semaphore(at_once)
 
     async def one(fault: str, name: str, mode: str) -> str:
         asked = model(fault, name, mode)
-        async with at_once:
+        async with places:
             seen = await world.ask(asked, mode)
         return f"{seen} ({world.calls(name, asked)})"
 
@@ -229,7 +230,6 @@ async def _rows(world: Faulty, faults: Iterable[str]) -> dict[str, str]:
             cells.append(seen[0] if same else str(dict(zip(NAMES, seen, strict=True))))
         return f"| {fault} | {' | '.join(cells)} |"
 
-    faults = list(faults)
     return dict(zip(faults, await asyncio.gather(*map(row, faults)), strict=True))
 
 

@@ -24,10 +24,15 @@ async def test_each_fault_is_answered_as_the_table_says(
     settings: Settings, database: FakeDatabase, tmp_path: Path
 ) -> None:
     lines = TABLE.read_text(encoding="utf-8").splitlines()
-    async with faulty(settings, database, tmp_path, single_models()) as world:
-        rows = await table(world)
-    wrong = [row for row in rows.values() if row not in lines]
-    assert not wrong, "docs/reference/llm.md has not these rows:\n" + "\n".join(wrong)
+    wrong = dict.fromkeys(FAULTS, "")
+    for at_once in (30, 3):  # limits are short here: what a busy machine breaks is tried again
+        async with faulty(settings, database, tmp_path, single_models()) as world:
+            rows = await table(world, wrong, at_once)
+        wrong = {fault: row for fault, row in rows.items() if row not in lines}
+        if not wrong:
+            return
+    words = "docs/reference/llm.md has not these rows:\n" + "\n".join(wrong.values())
+    raise AssertionError(words)
 
 
 async def pair(world: Faulty, first: str, second: str) -> dict[str, str]:
