@@ -245,12 +245,14 @@ def test_streams_that_are_under_way_end_whole_while_a_release_takes_over(
         for thread in threads:
             thread.start()
         done = world.lab.ok("deploy", "--artifact", other["path"], "--watch", "3", "--force")
+        assert world.lab.active()[1] == other["version"], done.output
+        world.lab.ok("switch")  # and back
     finally:
         over.set()
         for thread in threads:
             thread.join(60)
         world.heal()
 
-    assert world.lab.active()[1] == other["version"], done.output
+    assert world.lab.active()[1] == active
     assert broken == []
     assert len(ended) >= STREAMS
