@@ -222,7 +222,7 @@ def test_streams_that_are_under_way_end_whole_while_a_release_takes_over(
     world: World, artifacts: dict[str, dict[str, Any]]
 ) -> None:
     for provider in MODELS.values():
-        world.fault(provider, {"kind": "slow_tokens", "seconds": 0.1})  # a stream of about 4 s
+        world.fault(provider, {"kind": "slow_tokens", "seconds": 0.05})  # a stream of about 2 s
     ended: list[str] = []
     broken: list[str] = []
     over = threading.Event()
