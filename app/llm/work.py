@@ -89,6 +89,8 @@ class Work:
             trace.answered()  # there was no answer, or not a whole one
         deployment = trace.step.deployment if trace.step else None
         cost = deployment.cost(usage.prompt, usage.completion) if deployment else 0.0
+        if trace.first is not None:
+            meters.first(self.model, trace.first)
         meters.request(self.model, self.mode, outcome, seconds, trace.overhead)
         meters.used(self.model, usage.prompt, usage.completion, cost)
         accounts.add(

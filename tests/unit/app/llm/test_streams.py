@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 
+from app import routes
 from app.llm import streaming
 from app.llm.breaker import State
 from tests.unit.app.llm.conftest import World
@@ -33,6 +34,18 @@ async def read(response: ClientResponse) -> tuple[str, list[dict[str, Any]], boo
     return text, events, whole
 
 
+def metric(world: World, name: str, **labels: str) -> float:
+    """Return what /metrics says of a sample, over the labels that are not named."""
+    assert world.client.app is not None
+    found = world.client.app[routes.METRICS].registry.collect()
+    return sum(
+        sample.value
+        for family in found
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
 @pytest.mark.parametrize("headers", [{}, WHOLE_MODE], ids=["live", "whole"])
 async def test_a_stream_comes_whole_without_what_the_gateway_asked_for(
     world: World, headers: dict[str, str]
@@ -50,6 +63,9 @@ async def test_a_stream_comes_whole_without_what_the_gateway_asked_for(
     assert (row["outcome"], row["prompt_tokens"], row["completion_tokens"]) == ("ok", 7, 3)
     assert (row["mode"], row["estimated"]) == ("whole" if headers else "live", False)
     assert 0 < row["first_ms"] <= row["total_ms"]
+    count = "dash_llm_first_content_seconds_count"
+    assert metric(world, count, model="small") == 1
+    assert metric(world, "dash_llm_requests_total", mode=row["mode"]) == 1
 
 
 @pytest.mark.parametrize("pieces", [WHOLE, [x for x in WHOLE if x != TOKENS]], ids=["yes", "no"])
