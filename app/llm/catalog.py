@@ -171,9 +171,10 @@ def read(given: str) -> Catalog:
     A deploy hands over the text itself: it is part of the release's configuration, and goes back
     with it. Raises SettingsError: see load.
     """
-    file = IN_PLACE if "\n" in given else given
+    in_place = "\n" in given
+    file = IN_PLACE if in_place else given
     try:
-        text = given if "\n" in given else Path(given).read_text("utf-8")
+        text = given if in_place else Path(given).read_text("utf-8")
         document = tomllib.loads(text)
     except OSError as error:
         raise SettingsError(f"{file}: it cannot be read: {error.strerror or error}") from None

@@ -1,7 +1,7 @@
 """Answers by Idempotency-Key, so that a client that asks again is not answered twice.
 
 They live in this process alone, for a bounded time and in bounded memory: after a release, or at
-another process, the same key is a new request. See docs/decisions/0014.
+another process, the same key is a new request. See docs/decisions/0015.
 """
 
 from __future__ import annotations
