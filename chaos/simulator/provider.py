@@ -25,7 +25,6 @@ TICK = 0.05  # seconds between two looks at whether the listener is to be there
 MOST_OF_A_REQUEST = 32 << 20  # bytes
 PIECE = 1 << 16  # bytes of a huge answer at once
 JSON, STREAM, PAGE = "application/json", "text/event-stream", "text/html"
-_WAIT = "Retry-After"
 
 
 class Form(Protocol):
@@ -78,6 +77,28 @@ class Calls:
             "models": dict(sorted(self.models.items())),
             "ends": dict(sorted(self.ends.items())),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One call: what came, what is to be said, and the fault that ends it, where one does."""
+
+    request: web.Request
+    body: dict[str, Any]
+    said: Said
+    name: str
+    fault: Fault | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether a stream is wanted."""
+        return bool(self.body.get("stream"))
+
+    def hung_up(self, response: web.StreamResponse | None = None) -> web.StreamResponse:
+        """End the connection as a process that was killed does."""
+        if self.request.transport is not None:
+            self.request.transport.abort()
+        return response or web.Response()
 
 
 class Provider:
@@ -193,20 +214,20 @@ class Provider:
         if wrong is not None:
             return "bad_request", self._error(*wrong)
         self.calls.models[body["model"]] += 1
-        self.calls.streams += bool(body.get("stream"))
         struck = self.faults.strike(body["model"], rng)
-        said = self._said(body, rng, struck)
         ending = next((fault for fault in struck if fault.kind not in DELAYS), None)
+        said = self._said(body, rng, struck)
+        asked = Asked(request=request, body=body, said=said, name=call, fault=ending)
+        self.calls.streams += asked.streams
         if ending is not None and ending.kind is Kind.TIMEOUT:
             await asyncio.sleep(ending.seconds)
         late = ending is None or ending.kind not in _INSTEAD
         if late or any(fault.kind is Kind.SLOW_FIRST for fault in struck):
             await asyncio.sleep(said.first)
         if ending is not None and ending.kind in _INSTEAD:
-            return str(ending.kind), await self._instead(request, body, ending, said)
-        if body.get("stream"):
-            return await self._stream(request, body, said, call, ending)
-        return await self._whole(request, body, said, call, ending)
+            return str(ending.kind), await self._instead(asked, ending)
+        end = "ok" if ending is None else str(ending.kind)
+        return end, await (self._stream if asked.streams else self._whole)(asked)
 
     def _wrong(self, request: web.Request, body: object) -> tuple[int, str] | None:
         key = self._form.key(request.headers)
@@ -235,97 +256,83 @@ class Provider:
                 said = replace(said, token=fault.seconds)
         return said
 
-    def _error(self, status: int, message: str, **headers: str) -> web.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+    def _error(self, status: int, message: str, retry_after: float | None = None) -> web.Response:
+        headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
         document = self._form.error(status, message)
-        return web.json_response(document, status=status, headers=named)
+        return web.json_response(document, status=status, headers=headers)
 
-    async def _instead(
-        self, request: web.Request, body: dict[str, Any], fault: Fault, said: Said
-    ) -> web.StreamResponse:
+    async def _instead(self, asked: Asked, fault: Fault) -> web.StreamResponse:
         """Answer with a fault that leaves no place for an answer."""
         kind = fault.kind
         if kind in {Kind.RESET, Kind.TIMEOUT}:
-            return _hung_up(request)
+            return asked.hung_up()
         if kind is Kind.RATE_LIMITED:
-            wait = {} if fault.retry_after is None else {_WAIT: f"{fault.retry_after:g}"}
-            return self._error(429, "Rate limit reached", **wait)
+            return self._error(429, "Rate limit reached", fault.retry_after)
         if kind is Kind.STATUS:
-            wait = {} if fault.retry_after is None else {_WAIT: f"{fault.retry_after:g}"}
-            return self._error(fault.status, "The server had an error", **wait)
+            return self._error(fault.status, "The server had an error", fault.retry_after)
         if kind is Kind.CONTENT_TYPE:
             return web.Response(text="<!doctype html><title>Gateway</title>", content_type=PAGE)
         if kind is Kind.HUGE:
-            return await self._huge(request, body, fault)
-        return web.json_response(self._form.refusal(kind, said.prompt), status=400)
+            return await self._huge(asked, fault)
+        return web.json_response(self._form.refusal(kind, asked.said.prompt), status=400)
 
-    async def _huge(
-        self, request: web.Request, body: dict[str, Any], fault: Fault
-    ) -> web.StreamResponse:
-        response = _begun(STREAM if body.get("stream") else JSON)
-        await response.prepare(request)
-        await response.write(b"data: " if body.get("stream") else b'{"choices": "')
+    async def _huge(self, asked: Asked, fault: Fault) -> web.StreamResponse:
+        response = _begun(STREAM if asked.streams else JSON)
+        await response.prepare(asked.request)
+        await response.write(b"data: " if asked.streams else b'{"choices": "')
         for _ in range(0, fault.bytes, PIECE):
             await response.write(b"x" * PIECE)
         return response
 
-    async def _whole(
-        self,
-        request: web.Request,
-        body: dict[str, Any],
-        said: Said,
-        call: str,
-        fault: Fault | None,
-    ) -> tuple[str, web.StreamResponse]:
+    async def _whole(self, asked: Asked) -> web.StreamResponse:
+        body, said, fault = asked.body, asked.said, asked.fault
         if fault is not None and fault.kind is Kind.EMPTY:
-            return str(fault.kind), web.json_response(self._form.empty(body, call)[0])
+            return web.json_response(self._form.empty(body, asked.name)[0])
         await asyncio.sleep(said.token * len(said.tokens))
-        data = json.dumps(self._form.whole(body, said, call)).encode()
+        data = json.dumps(self._form.whole(body, said, asked.name)).encode()
         if fault is None:
-            return "ok", web.Response(body=data, content_type=JSON)
+            return web.Response(body=data, content_type=JSON)
         half = data[: len(data) // 2]
         if fault.kind is Kind.MALFORMED:
-            return str(fault.kind), web.Response(body=half, content_type=JSON)
+            return web.Response(body=half, content_type=JSON)
         if fault.kind is Kind.ERROR_EVENT:
-            return str(fault.kind), self._error(500, "The server had an error")
+            return self._error(500, "The server had an error")
         response = _begun(JSON)
         response.content_length = len(data)
-        await response.prepare(request)
+        await response.prepare(asked.request)
         await response.write(half)
-        if fault.kind is Kind.STALL:
-            await asyncio.sleep(fault.seconds)
-        return str(fault.kind), _hung_up(request, response)
+        return await self._broken_off(asked, fault, response)
 
-    async def _stream(
-        self,
-        request: web.Request,
-        body: dict[str, Any],
-        said: Said,
-        call: str,
-        fault: Fault | None,
-    ) -> tuple[str, web.StreamResponse]:
+    async def _stream(self, asked: Asked) -> web.StreamResponse:
+        body, said, fault = asked.body, asked.said, asked.fault
         response = _begun(STREAM)
-        await response.prepare(request)
-        kind = None if fault is None else fault.kind
-        if kind is Kind.EMPTY:
-            await response.write(b"".join(self._form.empty(body, call)[1]))
-            return str(kind), response
-        events = self._form.events(body, said, call)
-        if fault is not None:
-            events = [*events[:1], *events[1 : min(1 + fault.after, len(events) - 1)]]
+        await response.prepare(asked.request)
+        if fault is not None and fault.kind is Kind.EMPTY:
+            await response.write(b"".join(self._form.empty(body, asked.name)[1]))
+            return response
+        events = self._form.events(body, said, asked.name)
+        if fault is not None:  # what comes before the first token, and some of them, never the end
+            events = events[:-1][: 1 + fault.after]
         async for piece in _paced(events, said.token):
             await response.write(piece)
-        if kind is None:
-            return "ok", response
-        if kind is Kind.MALFORMED:
+        if fault is None:
+            return response
+        if fault.kind is Kind.MALFORMED:
             await response.write(b'data: {"choices": [{"delta\n\n')
-            return str(kind), response
-        if kind is Kind.ERROR_EVENT:
+            return response
+        if fault.kind is Kind.ERROR_EVENT:
             await response.write(self._form.error_event())
-            return str(kind), response
-        if kind is Kind.STALL and fault is not None:
+            return response
+        return await self._broken_off(asked, fault, response)
+
+    @staticmethod
+    async def _broken_off(
+        asked: Asked, fault: Fault, response: web.StreamResponse
+    ) -> web.StreamResponse:
+        """Cut what has begun off, after a silence where that is the fault."""
+        if fault.kind is Kind.STALL:
             await asyncio.sleep(fault.seconds)
-        return str(kind), _hung_up(request, response)
+        return asked.hung_up(response)
 
 
 _INSTEAD = frozenset(
@@ -348,12 +355,3 @@ def _begun(content_type: str) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_type = content_type
     return response
-
-
-def _hung_up(
-    request: web.Request, response: web.StreamResponse | None = None
-) -> web.StreamResponse:
-    """End the connection as a process that was killed does."""
-    if request.transport is not None:
-        request.transport.abort()
-    return response or web.Response()
