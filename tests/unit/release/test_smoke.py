@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ansible_collections.dash.platform.plugins.action import prove
-from tests.unit.release.conftest import Preview, certificate
+from tests.certificates import certificate
+from tests.unit.release.conftest import Preview
 from tests.unit.release.stand import B, C
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ def test_another_release_fails(preview: Preview) -> None:
 
 
 def test_a_certificate_of_somebody_else_fails(preview: Preview, tmp_path: Path) -> None:
-    certificate(tmp_path)
-    said = prove.smoke(preview.url, str(tmp_path / "ca.pem"), C.name)
+    other = certificate(tmp_path / "ca.pem")
+    said = prove.smoke(preview.url, str(other), C.name)
     assert "certificate verify failed" in said
 
 
