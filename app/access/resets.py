@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app import log
-from app.access import audit, mail, passwords
+from app.access import audit, mail, passwords, signup
 from app.access.attempts import AttemptRepository, network, subject
 from app.access.audit import AuditRepository, Event
 from app.access.resettokens import ResetRepository
@@ -52,12 +52,6 @@ class BadToken(ApiError):
         super().__init__(403, "bad_token", "the link is unknown, used or too old: ask for another")
 
 
-def sign_up_allowed(settings: Settings) -> None:
-    """Raise ApiError (403) where people do not make users for themselves."""
-    if not settings.sign_up:
-        raise ApiError(403, "sign_up_closed", "nobody can sign up here: ask for an account")
-
-
 def link(settings: Settings, token: str) -> str:
     """Return what opens the page for a new password; what follows # is sent to no server."""
     return f"{settings.public_url}{PAGE}#{token}" if settings.public_url else token
@@ -76,11 +70,7 @@ class ResetService:
         Raises:
             ApiError: not here (403), too many of this email or address, known or not (429).
         """
-        sign_up_allowed(self._settings)
-        if not self._settings.smtp_host:
-            raise ApiError(
-                403, "sign_up_without_mail", "POST /v1/users: nothing is mailed from here"
-            )
+        signup.allowed(self._settings, by_mail=True)
         await self.ask(email, caller, new=True)
 
     async def ask(self, email: str, caller: Caller, *, new: bool = False) -> None:
@@ -118,7 +108,7 @@ class ResetService:
                 _log.exception("reset.failed")
 
     async def _mail(self, email: str, address: str, *, new: bool) -> None:
-        fresh = new and await self._made(email, address)
+        fresh = new and await self._database.run(lambda c: signup.make(c, email, address))
         made = await self.make(email, address=address)
         if made is None:
             return
@@ -127,20 +117,6 @@ class ResetService:
         await mail.send(
             self._settings, user.email, subject_line, text.format(link(self._settings, token))
         )
-
-    async def _made(self, email: str, address: str) -> bool:
-        """Make a user without a password; False when there is one."""
-
-        async def work(connection: AsyncConnection) -> bool:
-            user = await UserRepository(connection).create(email)
-            if user is None:
-                return False
-            who = f"user:{user.id}"
-            event = Event(action="sign_up", actor=who, target=who, address=address)
-            await AuditRepository(connection).add(event)
-            return True
-
-        return await self._database.run(work)
 
     async def make(
         self, email: str, address: str = "", actor: str = audit.NOBODY

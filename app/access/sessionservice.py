@@ -8,7 +8,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from app.access import audit, passwords, resets, tokens
+from app.access import audit, passwords, signup, tokens
 from app.access.attempts import AttemptRepository, Subject, network, subject
 from app.access.audit import AuditRepository, Event
 from app.access.resettokens import ResetRepository
@@ -54,23 +54,17 @@ class SessionService:
         Raises:
             ApiError: not here (403), taken (409), a weak password (422), too many (429).
         """
-        resets.sign_up_allowed(self._settings)
-        if self._settings.smtp_host:
-            raise ApiError(
-                403, "sign_up_by_mail", "POST /v1/sign-ups: a link for a password comes by mail"
-            )
+        signup.allowed(self._settings, by_mail=False)
         email = email.lower()
         passwords.check(password, email)
         await self._count([self._subject("sign_up", network(caller.address), FREE_SIGN_UPS)])
         made = await self.passwords.hashed(password)
 
         async def work(connection: AsyncConnection) -> User:
-            users = UserRepository(connection)
-            user = await users.create(email)
+            user = await signup.make(connection, email, caller.address)
             if user is None:
                 raise Conflict("there is a user with this email already")
-            await users.set_password(user.id, made)
-            await AuditRepository(connection).add(_event("sign_up", user.id, caller))
+            await UserRepository(connection).set_password(user.id, made)
             return user
 
         return await self._database.run(work)
