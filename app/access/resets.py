@@ -108,7 +108,9 @@ class ResetService:
                 _log.exception("reset.failed")
 
     async def _mail(self, email: str, address: str, *, new: bool) -> None:
-        fresh = new and await self._database.run(lambda c: signup.make(c, email, address))
+        fresh = None
+        if new:
+            fresh = await self._database.run(lambda c: signup.make(c, email, address))
         made = await self.make(email, address=address)
         if made is None:
             return

@@ -144,14 +144,6 @@ class Breaker:
         """Leave the next probe to another process."""
         self._probe_at = max(self._probe_at, self._clock() + seconds)
 
-    def force(self) -> None:
-        """Open it until it is closed by hand."""
-        self._turn(State.FORCED)
-
-    def close(self) -> None:
-        """Close it and forget what was."""
-        self._turn(State.CLOSED)
-
     def snapshot(self) -> Snapshot:
         """Return what other processes need to know."""
         if self.state is not State.OPEN:

@@ -49,10 +49,6 @@ class Breakers:
         """Return a deployment's breaker."""
         return self._breakers[deployment.name]
 
-    def states(self) -> dict[str, State]:
-        """Return what each is now."""
-        return {name: breaker.state for name, breaker in self._breakers.items()}
-
     async def claim(self, deployment: Deployment) -> bool:
         """Tell whether this process may probe: of all processes one does at a time."""
         try:

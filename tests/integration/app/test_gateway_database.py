@@ -98,6 +98,21 @@ def state(app: App) -> list[tuple[str, str]]:
         "SELECT deployment, state FROM breaker_state")]  # fmt: skip
 
 
+def sees_it_open(serving: Serving) -> None:
+    """Wait until a process goes by the open breaker."""
+    until(lambda: serving.metric('dash_llm_breaker_state{deployment="p/x"}') == 1)
+
+
+def outage(provider: Provider, first: Serving, second: Serving, key: str) -> None:
+    """Let the provider fail until the one process opened its breaker and the other knows."""
+    first.ready()
+    second.ready()
+    provider.status = 500
+    for _ in range(5):
+        assert ask(first, key).status == 503
+    sees_it_open(second)
+
+
 def test_calls_are_accounted_for_and_the_rest_is_written_at_the_end(gateway: App) -> None:
     key = gateway.key(permissions=["chat:write"])
     with gateway.serve() as serving:
@@ -148,18 +163,13 @@ def test_another_process_and_one_that_starts_later_begin_with_an_open_breaker(
 ) -> None:
     key = gateway.key(permissions=["chat:write"])
     with gateway.serve() as first, gateway.serve() as second:
-        first.ready()
-        second.ready()
-        provider.status = 500
-        for _ in range(5):
-            assert ask(first, key).status == 503
-        until(lambda: state(gateway) == [("p/x", "open")])
-        until(lambda: second.metric('dash_llm_breaker_state{deployment="p/x"}') == 1)
+        outage(provider, first, second, key)
+        assert state(gateway) == [("p/x", "open")]
         assert ask(second, key).status == 503
         gateway.database.query("UPDATE breaker_state SET probe_at = now() + interval '1 hour'")
         with gateway.serve() as third:
             third.ready()
-            until(lambda: third.metric('dash_llm_breaker_state{deployment="p/x"}') == 1)
+            sees_it_open(third)
             assert ask(third, key).document["error"]["code"] == "provider_breaker_open"
         assert provider.calls == 5
 
@@ -169,12 +179,7 @@ def test_of_two_processes_one_probes_and_both_go_on_when_that_is_good(
 ) -> None:
     key = gateway.key(permissions=["chat:write"])
     with gateway.serve() as first, gateway.serve() as second:
-        first.ready()
-        second.ready()
-        provider.status = 500
-        for _ in range(5):
-            ask(first, key)
-        until(lambda: second.metric('dash_llm_breaker_state{deployment="p/x"}') == 1)
+        outage(provider, first, second, key)
         end = time.monotonic() + 7
         while time.monotonic() < end:
             ask(first, key)

@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from app import routes
 from app.access.auth import Authenticator
 from app.access.limits import Limiter
+from app.llm.breaker import Breaker
 from app.llm.gateway import Gateway
 from app.main import create_app
 from app.settings import Settings
@@ -80,6 +81,10 @@ class World:
         """The gateway itself."""
         assert self.client.app is not None
         return self.client.app[routes.GATEWAY]
+
+    def breaker(self, deployment: str) -> Breaker:
+        """Return the breaker of a deployment, by its name in the catalog."""
+        return self.gateway.breakers.of(self.gateway.catalog.deployments()[deployment])
 
     async def ask(
         self,

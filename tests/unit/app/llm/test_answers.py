@@ -140,7 +140,7 @@ async def test_what_the_caller_did_goes_nowhere_else_and_opens_no_breaker(
         assert (await response.json())["error"]["message"] == error["message"]
 
     assert (len(world.first.asked), world.second.asked) == (6, [])
-    assert world.gateway.breakers.states()["first/b-1"] is State.CLOSED
+    assert world.breaker("first/b-1").state is State.CLOSED
 
 
 async def test_a_prompt_that_is_too_long_goes_to_the_larger_model_alone(world: World) -> None:

@@ -163,10 +163,10 @@ def test_a_retry_after_that_is_longer_than_the_pause_is_obeyed(turned: Turned) -
 
 
 def test_an_operator_opens_it_until_it_is_closed(turned: Turned) -> None:
-    turned.breaker.force()
+    turned.breaker.adopt(Snapshot(state=State.FORCED))
     turned.now += 10_000
     assert (turned.breaker.wait(), turned.breaker.admit()) == (float("inf"), None)
-    turned.breaker.close()
+    turned.breaker.adopt(Snapshot(state=State.CLOSED))
     assert not turned.call().probe
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.llm.breaker import Snapshot, State
 from app.settings import Settings
 from chaos.simulator.faults import Fault, Kind
 from tests.unit.app.conftest import FakeDatabase
@@ -40,7 +41,8 @@ async def pair(world: Faulty, first: str, second: str) -> dict[str, str]:
     await world.fault("openai", *([FAULTS[first]] if first else []))
     await world.fault("anthropic", *([FAULTS[second]] if second else []))
     for breaker in world.breakers():
-        breaker.close()
+        breaker.adopt(Snapshot(state=State.FORCED))  # a change forgets what was
+        breaker.adopt(Snapshot(state=State.CLOSED))
     seen = await asyncio.gather(*(world.ask(f"two-{mode}", mode) for mode in MODES))
     for each in seen:
         assert each.whole or each.status in {200, *FAILED}

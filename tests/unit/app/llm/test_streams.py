@@ -207,7 +207,7 @@ async def test_who_hangs_up_in_the_middle_takes_the_call_with_it(
     assert world.first.cancelled == 1
     assert world.rows[0]["outcome"] == "cancelled"
     assert world.gateway.gates["first"].taken == 0
-    assert world.gateway.breakers.states()["first/s-1"] is State.CLOSED
+    assert world.breaker("first/s-1").state is State.CLOSED
 
 
 async def test_who_reads_nothing_is_hung_up_on(
