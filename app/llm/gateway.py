@@ -91,7 +91,10 @@ class Gateway:
         await work.reserve(self._limiter, self.catalog.models[work.model])
 
     def ended(self, work: Work) -> None:
-        """Note how a request ended. Never waits: a client that went away cancels what does."""
+        """Note how a request ended, in the loop's next turn: the answer leaves before that."""
+        asyncio.get_running_loop().call_soon(self._note, work)
+
+    def _note(self, work: Work) -> None:
         work.note(self.accounts, self.meters)
         if work.key.token_budget is not None:
             task = asyncio.create_task(work.settle(self._limiter))
