@@ -2,8 +2,9 @@
 
 In one run, each on the same core: a client straight at a provider, the same through a reverse
 proxy of thirty lines of aiohttp (Python's practical limit), and through the gateway with keys,
-limits, breakers, metrics and accounts on. Provider and client share the other cores. Nothing is
-asserted: figures depend on the machine.
+limits, breakers, metrics and accounts on. Provider and client share the other cores. The ways take
+turns, so that a neighbour of this machine does not fall on one of them alone. Nothing is asserted:
+figures depend on the machine.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -192,8 +194,8 @@ def rss(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
-def row(name: str, port: int, key: str, pid: int, args: argparse.Namespace) -> str:
-    """Measure one way and return its line."""
+def figures(port: int, key: str, pid: int, args: argparse.Namespace) -> list[float]:
+    """Measure one way once: the numbers of its line."""
     client = Client(port, key)
     uvloop.run(client.saturate(args.connections, 1))
     used = cpu(pid)
@@ -203,11 +205,16 @@ def row(name: str, port: int, key: str, pid: int, args: argparse.Namespace) -> s
     used = (cpu(pid) - used) / len(slow) * 1000
     paced = uvloop.run(client.pace(100, args.seconds))
     first = uvloop.run(client.pace(20, args.seconds, stream=True))
-    figures = [1000 * at(paced, part) for part in (0.5, 0.95, 0.99)]
-    figures += [1000 * at(first, part) for part in (0.5, 0.95)]
-    times = " | ".join(f"{x:.2f}" for x in figures)
-    rate = len(many) / args.seconds
-    return f"| {name} | {rate:,.0f} | {most:,.0f} | {used:.2f} | {times} | {rss(pid):.0f} |"
+    times = [1000 * at(paced, part) for part in (0.5, 0.95, 0.99)]
+    times += [1000 * at(first, part) for part in (0.5, 0.95)]
+    return [len(many) / args.seconds, most, used, *times, rss(pid)]
+
+
+def line(name: str, rounds: Sequence[Sequence[float]]) -> str:
+    """Return the median of each figure over all rounds."""
+    found = [statistics.median(each) for each in zip(*rounds, strict=True)]
+    times = " | ".join(f"{x:.2f}" for x in found[2:8])
+    return f"| {name} | {found[0]:,.0f} | {found[1]:,.0f} | {times} | {found[8]:.0f} |"
 
 
 def soak(port: int, key: str, pid: int, args: argparse.Namespace) -> str:
@@ -253,9 +260,16 @@ def measure(args: argparse.Namespace) -> list[str]:
             subprocess.run(["taskset", "-apc", str(args.core), str(pid)], check=True,
                            stdout=subprocess.DEVNULL)  # fmt: skip
             os.sched_setaffinity(0, {args.client_core})
-            lines = [row("direct", upstream, key, provider.pid, args)]
-            lines.append(row("proxy of 30 lines", between, key, bare.pid, args))
-            lines.append(row("gateway", serving.port, key, pid, args))
+            ways = {
+                "direct": (upstream, provider.pid),
+                "proxy of 30 lines": (between, bare.pid),
+                "gateway": (serving.port, pid),
+            }
+            rounds = [
+                {name: figures(port, key, of, args) for name, (port, of) in ways.items()}
+                for _ in range(args.rounds)
+            ]
+            lines = [line(name, [each[name] for each in rounds]) for name in ways]
             if args.soak:
                 lines.append(soak(serving.port, key, pid, args))
             until(lambda: serving.metric("dash_llm_accounts_pending") == 0)
@@ -268,6 +282,7 @@ def main() -> None:
     """Measure and print; or be one of the parts."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.gateway")
     parser.add_argument("--seconds", type=int, default=10, help="of each of four measurements")
+    parser.add_argument("--rounds", type=int, default=3, help="of all ways; medians are printed")
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--soak", type=int, default=0, help="requests to watch the memory over")
     parser.add_argument("--core", type=int, default=0, help="of what is measured")
