@@ -27,6 +27,7 @@ from app.health import Health
 from app.listener import Listener
 from app.llm.gateway import Gateway
 from app.metrics import Metrics
+from app.web import ways
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> web.Application:
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
     passwords = Passwords(settings.hash_threads, settings.hash_nice)
     app[routes.SESSIONS] = SessionService(database, settings, passwords)
+    app[parts.WAYS] = ways.of(settings)
     app[routes.RESETS] = ResetService(database, settings, passwords)
     app.on_response_prepare.append(middleware.on_prepare(settings))
     app.cleanup_ctx.extend([_database, _background])

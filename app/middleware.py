@@ -18,6 +18,7 @@ from secure import Secure
 from app import log
 from app.errors import CODES, ApiError
 from app.parts import LIMIT_HEADERS, OPENAI, QUIET, REQUEST_ID, STARTED
+from app.web import problems
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -119,6 +120,8 @@ def of_http(error: web.HTTPException) -> ApiError:
 
 
 def _problem(request: web.Request, error: ApiError) -> web.Response:
+    if problems.wanted(request):
+        return problems.page(request, error)
     body = openai_error(error) if OPENAI in request else envelope(error, request[REQUEST_ID])
     headers = {}
     if error.retry_after is not None:

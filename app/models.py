@@ -23,6 +23,12 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Form(BaseModel):
+    """The fields of a form; they are text, so numbers are read from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 class Query(BaseModel):
     """Parameters after the question mark; they are text, so numbers are read from it."""
 

@@ -35,7 +35,8 @@ Refs = dict[object, Document]  # where a model stands
 
 
 def document(routes: Sequence[Route], version: str) -> Document:
-    """Return the description of some routes."""
+    """Return the description of some routes; pages for people are no part of the API."""
+    routes = [route for route in routes if not route.page]
     refs, schemas = _models(routes)
     paths: Document = {}
     for route in routes:

@@ -18,6 +18,7 @@ from app.health import Health
 from app.llm.gateway import Gateway
 from app.metrics import Metrics
 from app.settings import Settings
+from app.web.ways import Way
 
 SETTINGS = web.AppKey("settings", Settings)
 DATABASE = web.AppKey("database", Database)
@@ -31,6 +32,7 @@ GATEWAY = web.AppKey("gateway", Gateway)
 KEYS = web.AppKey("keys", KeyService)
 RESETS = web.AppKey("resets", ResetService)
 SESSIONS = web.AppKey("sessions", SessionService)
+WAYS = web.AppKey("ways", tuple[Way, ...])  # to sign in beside a password
 
 # What the guard leaves on a request.
 PRINCIPAL = web.RequestKey("principal", Principal)
@@ -39,5 +41,6 @@ SESSION = web.RequestKey("session", Session)  # when it came in with one
 REQUEST_ID = web.RequestKey("request_id", str)
 QUIET = web.RequestKey("quiet", bool)  # a good answer is no line of the log
 STARTED = web.RequestKey("started", float)  # by time.perf_counter
+PAGE = web.RequestKey("page", bool)  # people look at it: errors are pages, too
 OPENAI = web.RequestKey("openai", bool)  # errors are in OpenAI's form
 LIMIT_HEADERS = web.RequestKey("limit_headers", dict[str, str])

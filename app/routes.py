@@ -8,8 +8,9 @@ from functools import cache
 from aiohttp import web
 
 from app import docs, openapi
-from app.access import auditroutes, keyroutes, resetpage, sessionroutes
+from app.access import auditroutes, keyroutes, sessionroutes
 from app.health import OK
+from app.llm import providers
 from app.llm import routes as llmroutes
 from app.metrics import CONTENT_TYPE
 from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
@@ -28,6 +29,7 @@ from app.parts import (
     SETTINGS,
 )
 from app.routing import Route, answer
+from app.web import routes as webroutes
 
 __all__ = [
     "AUTH", "DATABASE", "GATEWAY", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "RESETS",
@@ -136,7 +138,8 @@ PUBLIC = [
     *keyroutes.ROUTES,
     *sessionroutes.ROUTES,
     *auditroutes.ROUTES,
-    *resetpage.ROUTES,
     *llmroutes.ROUTES,
+    *providers.ROUTES,
+    *webroutes.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]

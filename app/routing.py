@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from app import jsonbody
+from app import formbody, jsonbody
 from app.access import browser, permissions
 from app.access.attempts import network
 from app.access.pace import Pace, TooFast
@@ -22,6 +22,7 @@ from app.parts import (
     LIMIT_HEADERS,
     LIMITER,
     OPENAI,
+    PAGE,
     PRINCIPAL,
     QUIET,
     SESSION_PACE,
@@ -56,6 +57,7 @@ class Route:
     streams: str = ""  # the media type of the same as a stream
     quiet: bool = False  # good answers have no line in the log: another record names them
     openai: bool = False  # errors are in OpenAI's form
+    page: bool = False  # for people: errors are pages, what is posted is a form with its token
 
     def defined(self) -> web.RouteDef:
         """Return it as aiohttp takes it, behind the guard."""
@@ -65,11 +67,15 @@ class Route:
                 request[QUIET] = True
             if self.openai:
                 request[OPENAI] = True
+            if self.page:
+                request[PAGE] = True
             if self.probe:
                 return await self.handler(request)
             if self.open:
                 browser.ours(request)
                 _count(request, request.app[ADDRESS_PACE], network(browser.address(request)))
+                if self.page:
+                    await browser.own_form(request)
             else:
                 await _admit(request, self)
             if self.query is not None:
@@ -95,11 +101,11 @@ async def _admit(request: web.Request, route: Route) -> None:
         ApiError: 401, 403, 429 or 503.
     """
     if "Authorization" not in request.headers and browser.tokens(request):
-        request[PRINCIPAL] = await browser.signed_in(request)
+        request[PRINCIPAL] = await browser.signed_in(request, page=route.page)
         _count(request, request.app[SESSION_PACE], str(request[PRINCIPAL].user_id))
     else:
         request[PRINCIPAL] = await _with_key(request)
-        if route.session:
+        if route.session or route.page:
             raise ApiError(403, "session_needed", "this is done in a session, not with a key")
     if route.permission and not request[PRINCIPAL].may(route.permission):
         raise Forbidden(route.permission)
@@ -150,6 +156,11 @@ def body[M: BaseModel](request: web.Request, model: type[M]) -> M:
     found = request[BODY]
     assert isinstance(found, model)  # noqa: S101 -- the route table names the same model
     return found
+
+
+async def form[M: BaseModel](request: web.Request, model: type[M]) -> M:
+    """Return the form that a page sent. Raises ApiError: the handler shows it again with that."""
+    return formbody.validated(model, await formbody.read(request))
 
 
 def query[M: BaseModel](request: web.Request, model: type[M]) -> M:

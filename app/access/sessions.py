@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 MOST = 50  # of one user; the oldest go
 _ROW = SQL(
     "SELECT s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.address, s.agent, "
-    "u.email, u.role FROM sessions s JOIN users u ON u.id = s.user_id"
+    "u.email, u.role, u.password_hash IS NOT NULL AS has_password "
+    "FROM sessions s JOIN users u ON u.id = s.user_id"
 )
 _LIVE = SQL("s.expires_at > now() AND s.last_seen_at > now() - make_interval(secs => %(idle)s)")
 _CREATE = (
@@ -61,6 +62,7 @@ class Session:
     agent: str
     email: str
     role: str
+    has_password: bool = True  # else an identity provider signs them in
 
 
 class SessionRepository:

@@ -183,7 +183,14 @@ class SessionService:
 
     def csrf(self, session_id: UUID) -> str:
         """Return what a page of ours sends along, and a page of others cannot know."""
-        made = hmac.new(self._pepper.encode(), f"csrf:{session_id}".encode(), hashlib.sha256)
+        return self._proof(f"csrf:{session_id}")
+
+    def form_token(self, nonce: str) -> str:
+        """Return the same for who is not signed in, bound to what the browser was given."""
+        return self._proof(f"form:{nonce}")
+
+    def _proof(self, of: str) -> str:
+        made = hmac.new(self._pepper.encode(), of.encode("utf-8", "replace"), hashlib.sha256)
         return made.hexdigest()
 
     async def run(self) -> None:

@@ -79,6 +79,11 @@ class Breaker:
         self._held_until = _NEVER  # the provider said when to come back
         self._held = False  # it said so, and has not answered since
 
+    @property
+    def probing(self) -> bool:
+        """Whether a call of a probe is under way."""
+        return self.state is State.OPEN and self._probe is not None
+
     def wait(self) -> float:
         """Return the seconds until a call may be admitted: 0 now, infinite until an operator."""
         if self.state is State.FORCED:

@@ -19,7 +19,8 @@ WITH saved AS (
   VALUES (%(name)s, %(state)s, %(failed)s, now() + make_interval(secs => %(probe_in)s))
   ON CONFLICT (deployment) DO UPDATE
   SET state = EXCLUDED.state, failed_probes = EXCLUDED.failed_probes, probe_at = EXCLUDED.probe_at,
-      probing_until = NULL, changed_at = now()
+      probing_until = NULL,
+      changed_at = CASE WHEN b.state = EXCLUDED.state THEN b.changed_at ELSE now() END
   WHERE b.state <> 'forced' OR %(operator)s
   RETURNING 1
 )

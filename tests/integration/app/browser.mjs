@@ -7,15 +7,15 @@ const [script, base, fragment, ...passwords] = process.argv.slice(2);
 const listeners = {};
 const part = (more) => ({ hidden: false, value: "", textContent: "", focus() {}, ...more });
 const parts = {
-  form: part({ hidden: true, addEventListener: (name, run) => { listeners[name] = run; } }),
+  "#reset": part({ hidden: true, addEventListener: (name, run) => { listeners[name] = run; } }),
   "#password": part({}),
-  button: part({}),
-  "[role=status]": part({}),
+  "#reset button": part({}),
+  "#said": part({}),
 };
 const location = { hash: fragment ? `#${fragment}` : "", pathname: "/reset" };
 const seen = { address: `/reset${location.hash}` };
 const say = () => console.log(JSON.stringify({
-  shown: !parts.form.hidden, said: parts["[role=status]"].textContent, address: seen.address,
+  shown: !parts["#reset"].hidden, said: parts["#said"].textContent, address: seen.address,
 }));
 runInNewContext(readFileSync(script, "utf8"), {
   location,

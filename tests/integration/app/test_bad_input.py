@@ -163,7 +163,7 @@ INJECTED = (
     "/..%2f..%2fetc/passwd",
     "/docs/../../etc/passwd",
     "/docs/%2e%2e/%2e%2e/etc/passwd",
-    "/reset/%00script.js",
+    "/assets/%00page.js",
     "/v1/keys/%00",
     "/v1/keys/" + "A" * 5000,
     "/v1/sessions/00000000-0000-0000-0000-00000000000%0a",

@@ -30,7 +30,7 @@ def opened(service: Serving, tmp_path: Path, fragment: str, *passwords: str) -> 
     if node is None:
         pytest.skip("node runs the page's script, and is not here")
     script = tmp_path / "script.js"
-    script.write_bytes(service.ask("/reset/script.js").body)
+    script.write_bytes(service.ask("/assets/reset.js").body)
     base = f"http://127.0.0.1:{service.port}"
     done = subprocess.run(
         [node, HERE / "browser.mjs", script, base, fragment, *passwords],

@@ -310,9 +310,14 @@ async def test_metrics_are_not_on_the_public_listener(client: Client) -> None:
     assert (await client.get("/metrics")).status == 404
 
 
+def paths(*, page: bool) -> list[tuple[str, str]]:
+    """Return method and path of the routes of the API, or of the pages."""
+    found = [route for route in routes.PUBLIC if route.page is page]
+    return [(route.method, re.sub(r":[^/]+", "}", route.path)) for route in found]
+
+
 def test_only_known_routes_are_there() -> None:
-    found = [(route.method, re.sub(r":[^/]+", "}", route.path)) for route in routes.PUBLIC]
-    assert found == [
+    assert paths(page=False) == [
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("GET", "/openapi.json"),
@@ -337,9 +342,33 @@ def test_only_known_routes_are_there() -> None:
         ("POST", "/v1/password-resets"),
         ("POST", "/v1/password-resets/confirm"),
         ("GET", "/v1/audit"),
-        ("GET", "/reset"),
-        ("GET", "/reset/script.js"),
-        ("GET", "/reset/style.css"),
         ("POST", "/v1/chat/completions"),
         ("GET", "/v1/models"),
+        ("GET", "/v1/providers"),
+    ]
+
+
+def test_only_known_pages_are_there() -> None:
+    assert paths(page=True) == [
+        ("GET", "/"),
+        ("GET", "/audit"),
+        ("GET", "/sign-in"),
+        ("POST", "/sign-in"),
+        ("POST", "/sign-out"),
+        ("GET", "/sign-up"),
+        ("POST", "/sign-up"),
+        ("GET", "/forgot"),
+        ("POST", "/forgot"),
+        ("GET", "/keys"),
+        ("POST", "/keys"),
+        ("GET", "/keys/{id}"),
+        ("POST", "/keys/{id}/rotate"),
+        ("POST", "/keys/{id}/revoke"),
+        ("GET", "/sessions"),
+        ("POST", "/sessions/end"),
+        ("POST", "/sessions/{id}/end"),
+        ("GET", "/password"),
+        ("POST", "/password"),
+        ("GET", "/reset"),
+        ("GET", "/assets/{name}"),
     ]

@@ -98,7 +98,7 @@ def score(headers: Mapping[str, str], text: str = "") -> int:
 
 PATHS = (
     "/", "/healthz", "/readyz", "/docs", "/docs/style.css", "/openapi.json", "/v1/me", "/reset",
-    "/reset/script.js", "/reset/style.css",
+    "/assets/reset.js", "/assets/style.css", "/sign-in",
 )  # fmt: skip
 
 
@@ -154,14 +154,17 @@ async def test_the_page_names_every_route_with_what_it_needs(client: Client) -> 
 async def test_the_page_for_a_new_password_runs_its_own_script_and_no_other(client: Client) -> None:
     answer = await client.get("/reset")
     page, csp = await answer.text(), policy(answer.headers)
-    assert re.findall(r'(?:href|src)="([^"]+)"', page) == ["/reset/style.css", "/reset/script.js"]
-    assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == [""]
+    loaded = re.findall(r'(?:href|src)="(/assets/[^"?]+)[^"]*"', page)
+    names = ("icon.svg", "style.css", "page.js", "reset.js")
+    assert loaded == [f"/assets/{name}" for name in names]
+    assert not re.search(r'(?:href|src)="(?!/|#)', page)
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == ["", ""]
     assert not re.search(r"\son\w+=|style=|javascript:", page)
     assert (csp["default-src"], csp["script-src"]) == (["'none'"], ["'self'"])
-    assert (csp["connect-src"], csp["form-action"]) == (["'self'"], ["'none'"])
+    assert (csp["connect-src"], csp["form-action"]) == (["'self'"], ["'self'"])
     assert 'type="password" autocomplete="new-password"' in page
     assert "onpaste" not in page
-    for path, kind in (("/reset/style.css", "text/css"), ("/reset/script.js", "text/javascript")):
+    for path, kind in (("/assets/style.css", "text/css"), ("/assets/reset.js", "text/javascript")):
         part = await client.get(path)
         assert (part.status, part.content_type) == (200, kind)
         assert not re.search(r"innerHTML|eval\(|https?://", await part.text())

@@ -1,12 +1,11 @@
-"use strict";
 // The token stands after #, which no server sees. It leaves the address at once, so that neither
 // the history nor somebody who looks over a shoulder keeps it.
 const token = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
-const form = document.querySelector("form");
+const form = document.querySelector("#reset");
 const field = document.querySelector("#password");
-const button = document.querySelector("button");
-const status = document.querySelector("[role=status]");
+const button = document.querySelector("#reset button");
+const status = document.querySelector("#said");
 
 async function send() {
   const answer = await fetch("/v1/password-resets/confirm", {
