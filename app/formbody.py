@@ -8,12 +8,17 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from app import jsonbody
 from app.errors import CODES, ApiError
 
 TYPE = "application/x-www-form-urlencoded"
 TOKEN = "csrf_token"  # noqa: S105 -- the name of a field
 MOST_BYTES, MOST_FIELDS = 16_384, 100
+WORDS = {
+    "missing": "is missing",
+    "string_too_short": "is missing",
+    "string_too_long": "is too long",
+    "string_pattern_mismatch": "is not written as it has to be",
+}
 FIELDS = web.RequestKey("fields", dict[str, list[str]])
 
 
@@ -67,4 +72,14 @@ def validated[M: BaseModel](model: type[M], fields: dict[str, list[str]]) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise jsonbody.invalid(error, "form") from None
+        raise _invalid(error) from None
+
+
+def _invalid(error: ValidationError) -> ApiError:
+    """Return the first fault as a person reads it; what was typed is not repeated."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "extra_forbidden":
+        return ApiError(422, "invalid", "the form has a field that is not asked for")
+    words = WORDS.get(first["type"], "is none of what can be chosen")
+    return ApiError(422, "invalid", f"{name.replace('_', ' ')} {words}", param=name)

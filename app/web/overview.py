@@ -30,7 +30,7 @@ async def overview(request: web.Request) -> web.Response:
     """Agents online and the state of providers."""
     by = request[PRINCIPAL]
     deployments = await providers.look(request.app) if by.may(providers.READ) else None
-    return render.page(request, "overview.html", deployments=deployments, agents=[])
+    return render.page(request, "overview.html", deployments=deployments, agents=None)
 
 
 async def audit_page(request: web.Request) -> web.Response:

@@ -7,12 +7,13 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, Self
 
@@ -149,6 +150,8 @@ class Serving:
 
     def __init__(self, app: App, settings: Mapping[str, object]) -> None:
         self.port, self.metrics_port = free_port(), free_port()
+        trusted = settings.get("tls_cert")
+        self.tls = ssl.create_default_context(cafile=str(trusted)) if trusted else None
         self._log = app.directory / f"serve-{self.port}.log"
         ports = {"port": self.port, "metrics_port": self.metrics_port}
         environment = app.environment("dash_app", **{**ports, **settings})
@@ -201,14 +204,20 @@ class Serving:
         said = dict(headers or {})
         if key:
             said["Authorization"] = f"Bearer {key}"
-        port = self.metrics_port if private else self.port
-        connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+        connection = self._connection(private, timeout)
         try:
             connection.request(method, path, body, said)
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.headers), answer.read())
         finally:
             connection.close()
+
+    def _connection(self, private: bool, timeout: float) -> HTTPConnection:
+        if private:
+            return HTTPConnection("127.0.0.1", self.metrics_port, timeout=timeout)
+        if self.tls is not None:
+            return HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
+        return HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def metric(self, line: str) -> float:
         """Return the value of one line of /metrics; 0 when it is not there."""

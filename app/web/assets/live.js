@@ -40,7 +40,7 @@ function deployment(row, one) {
   put(row, "model", one.model);
   put(row, "provider", one.provider);
   put(row, "state", one.state).className = `state ${one.state}`;
-  put(row, "since", time(one.since, "the start"));
+  put(row, "since", time(one.since, "it never failed"));
   put(row, "probe", time(one.next_probe_at, "none due"));
 }
 

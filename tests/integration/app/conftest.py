@@ -39,6 +39,15 @@ def _app(bare: App) -> App:
     return bare
 
 
+@pytest.fixture(name="house", scope="module")
+def _house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """Return the service's commands on a database that the tests of a file share."""
+    database = server.create()
+    Steps(database, schema.DIRECTORY, {}).run()
+    yield App(database, tmp_path_factory.mktemp("house"), dict(QUICK))
+    server.drop(database.name)
+
+
 @pytest.fixture(name="service")
 def _service(app: App) -> Iterator[Serving]:
     """Return the service, which is ready."""
