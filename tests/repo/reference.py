@@ -1,4 +1,4 @@
-"""Writes the part of docs/reference that follows from code: `python -m tests.repo.reference`."""
+"""Writes the parts of docs/reference that follow from code: `python -m tests.repo.reference`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 
 from app.settings import CREDENTIALS, PREFIX, Settings
-from tests.repo import tree
+from tests.repo import apireference, tree
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -62,3 +62,5 @@ def page(text: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
+    api = apireference.PAGE
+    api.write_text(apireference.page(api.read_text("utf-8")), "utf-8")

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from app import openapi, routes
 from ops import cli
 from ops.testsuites import catalogue
 from ops.variables import KNOWN
-from tests.repo import reference, tree
+from tests.repo import apireference, reference, tree
 
 DOCS = tree.files("*.md")
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -179,6 +180,26 @@ def test_the_services_settings_are_documented_as_they_are() -> None:
     text = tree.text(reference.PAGE)
     assert reference.page(text) == text, "type: python -m tests.repo.reference"
     assert "`DASH_APP_PORT`" in text
+
+
+def test_the_api_is_documented_as_it_is() -> None:
+    text = tree.text(apireference.PAGE)
+    assert apireference.page(text) == text, "type: python -m tests.repo.reference"
+
+
+def test_every_route_of_the_api_is_documented_with_all_that_it_says() -> None:
+    text = tree.text(apireference.PAGE)
+    described = [route for route in routes.PUBLIC if not route.page]
+    assert len(described) > 20
+    for route in described:
+        path = re.sub(r"\{(\w+):.*?\}(?=/|$)", r"{\1}", route.path)
+        (part,) = re.findall(rf"(?ms)^### `{route.method} {re.escape(path)}`$(.*?)^##", text)
+        assert f"`{route.permission}`" in part or not route.permission
+        for status in openapi.statuses(route):
+            assert re.search(rf"^\| errors \|.*\b{status}\b", part, re.MULTILINE), (path, status)
+        for model in (route.body, route.answer):
+            assert model is None or f"[{model.__name__}](#" in part, (path, model)
+    assert "(agents.md)" in text
 
 
 def test_every_variable_that_the_code_reads_is_known() -> None:
