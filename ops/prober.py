@@ -54,6 +54,7 @@ def parse(argv: list[str] | None = None) -> Plan:
         target=target, report=args.report, rate=args.rate, connections=args.connections,
         parent=args.parent, max_seconds=args.max_seconds, requests=args.requests,
         excused=_baseline(args.baseline), sockets=args.sockets, streams=args.streams,
+        smoke=args.smoke,
     )  # fmt: skip
 
 
@@ -66,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--connections", type=int, default=20, help="connections that are kept")
     parser.add_argument("--sockets", type=int, default=0, help="agents that stay connected")
     parser.add_argument("--streams", type=int, default=0, help="streams that are read, always")
+    parser.add_argument(
+        "--smoke", action="store_true", help="look first whether an agent and a stream work"
+    )
     parser.add_argument("--key-file", type=Path, help="API key for POST; may appear later")
     parser.add_argument(
         "--token-file", type=Path, help="deploy token: the edge then says who serves"

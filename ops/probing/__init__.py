@@ -18,6 +18,7 @@ The report, one JSON document (times are seconds since the epoch, unless `_ms`):
   `messages` (that have an end), `lost_messages` (`refused` of them), `doubled`, `out_of_order`,
   `holes` (numbers that never came), `unfinished`, `slowest_reconnect_ms` beyond `after_ms`
 - `streams`: `n` that ended, `broken` of them
+- `smoke`: at the end, what was wrong with one agent and one stream, "" when nothing was
 - `losses`: the first 50 sockets, messages and streams: `t`, `what`, `name`, `why`, `colors`
 - `note`: what was left out, and why; `summary`: the line for a person
 """

@@ -8,60 +8,22 @@ this key from it, loses none.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import aiohttp
 
 from ops.probing.dialogue import Broken, Dialogue, Document
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ops.probing.client import Target
-    from ops.probing.losses import Losses
+from ops.probing.wire import Absent, Place, Socket, Unreachable, connect, parsed, send
 
 RESTART, REPLACED, REFUSED = 1012, 4001, 1008
 ABNORMAL = 1006
-ABSENT = (403, 404)  # no right to be here, or nothing is here
 LATE = 10.0  # seconds beyond `after_ms` in which an agent must be back
 ANSWER = 10.0  # seconds in which `register` is answered, and a message accepted
 RETRY = 0.5  # seconds between two attempts
 ABSENCE = 1.0  # seconds between two looks whether there is a /ws now
 EVERY = 2.0  # seconds between two tasks of an agent
-LONGEST = 1 << 20  # bytes of a message
-
-
-class Absent(Exception):
-    """The release that answers has no sockets for this key; `str()` says how it put it."""
-
-
-class Unreachable(Exception):
-    """No connection came about; `str()` says why."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where agents connect, and whom they tell.
-
-    Args:
-        session: makes connections.
-        target: whom to connect to.
-        key: returns the API key as it is now.
-        losses: is told what was lost.
-        ended: no more tasks, and nobody waits for a time to come back.
-        closing: nobody connects any more.
-    """
-
-    session: aiohttp.ClientSession
-    target: Target
-    key: Callable[[], str]
-    losses: Losses
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
@@ -86,7 +48,7 @@ class Agent:
     _left: bool = False
     _told: float | None = None  # when to come back
     _progress: float = 0.0
-    _socket: aiohttp.ClientWebSocketResponse | None = None
+    _socket: Socket | None = None
 
     def lose(self, why: str, *colors: str) -> None:
         """Count this socket as lost."""
@@ -150,14 +112,15 @@ class Agent:
 
     async def _connected(self) -> tuple[int, str]:
         """Connect and live until the connection ends; return the code and the reason."""
-        socket = await self._open()
+        socket, self.color = await connect(self.place)
+        self._socket = socket
         try:
             answer = await self._register(socket)
             again = self._welcome(answer)
             ticking = asyncio.create_task(self._tick(socket))
             try:
                 for message in again:
-                    await _send(socket, message)
+                    await send(socket, message)
                 return await self._listen(socket)
             finally:
                 ticking.cancel()
@@ -168,41 +131,13 @@ class Agent:
             with suppress(aiohttp.ClientError, OSError):
                 await socket.close()
 
-    async def _open(self) -> aiohttp.ClientWebSocketResponse:
-        target, key = self.place.target, self.place.key()
-        if not key:
-            raise Absent("no key")
-        try:
-            async with asyncio.timeout(target.timeout):
-                socket = await self.place.session.ws_connect(
-                    f"{target.url}/ws",
-                    protocols=("dash.v1",),
-                    headers={"Authorization": f"Bearer {key}"},
-                    ssl=target.tls or True,
-                    server_hostname=target.server_name,
-                    max_msg_size=LONGEST,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
-                )
-        except aiohttp.WSServerHandshakeError as error:
-            if error.status in ABSENT:
-                raise Absent(f"/ws answers {error.status}") from None
-            raise Unreachable(f"/ws answers {error.status}") from None
-        except TimeoutError:
-            raise Unreachable(f"no connection within {target.timeout:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"{type(error).__name__}: {error}") from None
-        self._socket = socket
-        answer = socket._response  # noqa: SLF001 -- the only place of the upgrade's headers
-        self.color = answer.headers.get("X-Dash-Color", "")
-        return socket
-
-    async def _register(self, socket: aiohttp.ClientWebSocketResponse) -> Document:
+    async def _register(self, socket: Socket) -> Document:
         """Say who this is and return the answer. Raises Unreachable."""
         try:
             async with asyncio.timeout(ANSWER):
-                await _send(socket, self.dialogue.hello())
+                await send(socket, self.dialogue.hello())
                 while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
-                    document = _parsed(message.data)
+                    document = parsed(message.data)
                     if document.get("type") == "registered":
                         return document
         except TimeoutError:
@@ -233,10 +168,10 @@ class Agent:
         self._limit = None
         return again
 
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
+    async def _listen(self, socket: Socket) -> tuple[int, str]:
         while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
             try:
-                document = _parsed(message.data)
+                document = parsed(message.data)
                 if document["type"] == "reconnect":
                     self._told = time.monotonic() + float(document["after_ms"]) / 1000
                     continue
@@ -252,7 +187,7 @@ class Agent:
                 await self._say(socket, answer)
         return socket.close_code or ABNORMAL, str(message.extra or "")
 
-    async def _tick(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _tick(self, socket: Socket) -> None:
         """Send a task now and then, acknowledge, and look whether anybody answers."""
         while True:
             await asyncio.sleep(EVERY)
@@ -260,16 +195,16 @@ class Agent:
                 self.tasks += 1
                 await self._say(socket, self.dialogue.task(self.peer.dialogue.name, self.tasks))
             if (said := self.dialogue.ack()) is not None:
-                await _send(socket, said)
+                await send(socket, said)
             if self.dialogue.outbox and time.monotonic() - self._progress > ANSWER:
                 self.lose(f"nothing was accepted for {ANSWER:g} s")
                 await socket.close()
 
-    async def _say(self, socket: aiohttp.ClientWebSocketResponse, document: Document) -> None:
+    async def _say(self, socket: Socket, document: Document) -> None:
         """Send an own message; it is sent again on the next connection when this one is gone."""
         if len(self.dialogue.outbox) == 1:
             self._progress = time.monotonic()  # nothing was owed before it
-        await _send(socket, document)
+        await send(socket, document)
 
     async def leave(self) -> None:
         """Close the connection as one's own choice; `run` comes back with the token."""
@@ -277,15 +212,3 @@ class Agent:
             self._left = True
             with suppress(aiohttp.ClientError, OSError):
                 await self._socket.close()
-
-
-async def _send(socket: aiohttp.ClientWebSocketResponse, document: Document) -> None:
-    with suppress(aiohttp.ClientError, OSError):  # whoever reads hears how it ended
-        await socket.send_str(json.dumps(document, separators=(",", ":")))
-
-
-def _parsed(text: str) -> Document:
-    found: Any = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("no object")  # noqa: TRY004 -- it is what was sent that is wrong
-    return found

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 
 from ops.probing.losses import Losses
+from ops.probing.smoke import smoke
 from ops.probing.sockets import Sockets
 from ops.probing.streams import Streams
+from ops.probing.wire import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +44,13 @@ class Company:
         self._sockets.start()
         self._streams.start()
         return self
+
+    async def smoke(self) -> str:
+        """Return what is wrong with one agent and one stream, "" when nothing is."""
+        place = Place(
+            session=self._session, target=self._target, key=self._key, losses=self._losses
+        )
+        return await smoke(place)
 
     async def __aexit__(
         self,

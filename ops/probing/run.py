@@ -40,6 +40,7 @@ class Plan:
         excused: request → fault that was there before (see `Tally`).
         sockets: how many agents stay connected beside the requests.
         streams: how many streams are read beside them.
+        smoke: whether to look first that one agent and one stream work.
     """
 
     target: Target
@@ -52,6 +53,7 @@ class Plan:
     excused: Mapping[str, str] = field(default_factory=dict)
     sockets: int = 0
     streams: int = 0
+    smoke: bool = False
 
 
 async def run(plan: Plan) -> dict[str, Any]:
@@ -69,6 +71,7 @@ async def run(plan: Plan) -> dict[str, Any]:
             Company(plan.target, client.key, sockets=plan.sockets, streams=plan.streams) as company,
         ):
             tally.note = client.read_key()
+            smoke = await company.smoke() if plan.smoke else ""
             write(plan.report, tally.report(running=True, beside=company.report()))
             reporter = asyncio.create_task(_report(plan, tally, client, company))
             under_way = await _send(plan, tally, client, stop)
@@ -78,7 +81,7 @@ async def run(plan: Plan) -> dict[str, Any]:
             reporter.cancel()
             with suppress(asyncio.CancelledError):
                 await reporter
-            beside = company.report()
+            beside = {**company.report(), "smoke": smoke}
         report = tally.report(running=False, sending_ended=ended, beside=beside)
         write(plan.report, report)
     return report

@@ -8,9 +8,10 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ops.probing.agent import Agent, Place
+from ops.probing.agent import Agent
 from ops.probing.dialogue import Dialogue
 from ops.probing.messages import Messages
+from ops.probing.wire import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

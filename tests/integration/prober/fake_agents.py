@@ -47,6 +47,7 @@ class Agents:
     lets_back: bool = True
     fault: str = ""  # drop, skip, twice, again, late or refuse: one message of each receiver
     cut_streams: str = ""  # off, short or shuffled
+    named: tuple[str, ...] = ("/ws", "/v1/echo/events")  # in /openapi.json
     agents: dict[str, Kept] = field(default_factory=dict)
     connections: Counter[str] = field(default_factory=Counter)
     hurt: set[str] = field(default_factory=set)
@@ -55,6 +56,7 @@ class Agents:
     def add_to(self, app: web.Application) -> None:
         app.router.add_get("/ws", self.connect)
         app.router.add_get("/v1/echo/events", self.events)
+        app.router.add_get("/openapi.json", self.openapi)
 
     async def send_away(self, only: int | None = None) -> None:
         """Do to all agents, or some, what a process does that was left."""
@@ -165,6 +167,9 @@ class Agents:
                     await receiver.socket.send_json(one)
         if held:
             self.held[receiver.name] = {}
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        return web.json_response({"paths": {path: {} for path in self.named}})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         headers = {"X-Dash-Color": self.color}
