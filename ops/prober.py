@@ -37,6 +37,9 @@ def parse(argv: list[str] | None = None) -> Plan:
     for name in ("rate", "connections", "timeout"):
         if getattr(args, name) <= 0:
             raise InputError(f"--{name} {getattr(args, name)}: it must be more than 0")
+    for name in ("sockets", "streams"):
+        if getattr(args, name) < 0:
+            raise InputError(f"--{name} {getattr(args, name)}: it cannot be less than 0")
     if not args.report.parent.is_dir():
         raise InputError(f"--report {args.report}: there is no directory {args.report.parent}")
     target = Target(
@@ -50,7 +53,8 @@ def parse(argv: list[str] | None = None) -> Plan:
     return Plan(
         target=target, report=args.report, rate=args.rate, connections=args.connections,
         parent=args.parent, max_seconds=args.max_seconds, requests=args.requests,
-        excused=_baseline(args.baseline),
+        excused=_baseline(args.baseline), sockets=args.sockets, streams=args.streams,
+        smoke=args.smoke,
     )  # fmt: skip
 
 
@@ -61,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--report", type=Path, required=True, help="JSON file to keep writing")
     parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
     parser.add_argument("--connections", type=int, default=20, help="connections that are kept")
+    parser.add_argument("--sockets", type=int, default=0, help="agents that stay connected")
+    parser.add_argument("--streams", type=int, default=0, help="streams that are read, always")
+    parser.add_argument(
+        "--smoke", action="store_true", help="look first whether an agent and a stream work"
+    )
     parser.add_argument("--key-file", type=Path, help="API key for POST; may appear later")
     parser.add_argument(
         "--token-file", type=Path, help="deploy token: the edge then says who serves"

@@ -14,5 +14,11 @@ The report, one JSON document (times are seconds since the epoch, unless `_ms`):
 - `switches`: `t`, `from`, `to`; `worst_gap_ms`: longest time between two good answers beyond the
   sending interval; `own_delay_ms`: how late the prober itself was at worst
 - `reachable`: whether anything answered in the last 5 s; `failures`: the first 50
-- `note`: what was left out; `sockets`: `n`, `lost`; `summary`: the line for a person
+- `sockets`: `n` (agents that were registered), `lost` of them, `reconnects`, `open` by colour,
+  `messages` (that have an end), `lost_messages` (`refused` of them), `doubled`, `out_of_order`,
+  `holes` (numbers that never came), `unfinished`, `slowest_reconnect_ms` beyond `after_ms`
+- `streams`: `n` that ended, `broken` of them
+- `smoke`: at the end, what was wrong with one agent and one stream, "" when nothing was
+- `losses`: the first 50 sockets, messages and streams: `t`, `what`, `name`, `why`, `colors`
+- `note`: what was left out, and why; `summary`: the line for a person
 """

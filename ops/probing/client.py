@@ -101,6 +101,10 @@ class Client:
             self._key, self._key_seen = "", None
         return "" if self._key else f"no POST: no key in {path}"
 
+    def key(self) -> str:
+        """Return the key as it was read last, "" while there is none."""
+        return self._key
+
     def next_request(self) -> tuple[str, str, str]:
         """Return kind, method and path of the next request in turn."""
         kind = PATTERN[self._turn % len(PATTERN)]

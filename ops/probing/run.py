@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops.probing.client import Client, Target, settle
+from ops.probing.company import Company
 from ops.probing.tally import Tally
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class Plan:
         max_seconds: ends after so many seconds.
         requests: ends after so many requests; then every bad answer counts.
         excused: request → fault that was there before (see `Tally`).
+        sockets: how many agents stay connected beside the requests.
+        streams: how many streams are read beside them.
+        smoke: whether to look first that one agent and one stream work.
     """
 
     target: Target
@@ -47,6 +51,9 @@ class Plan:
     max_seconds: float | None = None
     requests: int | None = None
     excused: Mapping[str, str] = field(default_factory=dict)
+    sockets: int = 0
+    streams: int = 0
+    smoke: bool = False
 
 
 async def run(plan: Plan) -> dict[str, Any]:
@@ -59,17 +66,23 @@ async def run(plan: Plan) -> dict[str, Any]:
     tally = Tally(plan.rate, baseline=plan.requests is None, excused=plan.excused)
     with ExitStack() as stack:
         _stop_on(stop, plan, stack)
-        async with Client(plan.target, plan.connections) as client:
+        async with (
+            Client(plan.target, plan.connections) as client,
+            Company(plan.target, client.key, sockets=plan.sockets, streams=plan.streams) as company,
+        ):
             tally.note = client.read_key()
-            write(plan.report, tally.report(running=True))
-            reporter = asyncio.create_task(_report(plan, tally, client))
+            smoke = await company.smoke() if plan.smoke else ""
+            write(plan.report, tally.report(running=True, beside=company.report()))
+            reporter = asyncio.create_task(_report(plan, tally, client, company))
             under_way = await _send(plan, tally, client, stop)
             ended = time.monotonic()
-            await settle(under_way, GRACE if stop.is_set() else plan.target.timeout + 1)
+            grace = GRACE if stop.is_set() else plan.target.timeout + 1
+            await asyncio.gather(settle(under_way, grace), company.finish(GRACE))
             reporter.cancel()
             with suppress(asyncio.CancelledError):
                 await reporter
-        report = tally.report(running=False, sending_ended=ended)
+            beside = {**company.report(), "smoke": smoke}
+        report = tally.report(running=False, sending_ended=ended, beside=beside)
         write(plan.report, report)
     return report
 
@@ -114,11 +127,12 @@ async def _send(
     return under_way
 
 
-async def _report(plan: Plan, tally: Tally, client: Client) -> None:
+async def _report(plan: Plan, tally: Tally, client: Client, company: Company) -> None:
     while True:
         await asyncio.sleep(REPORT_EVERY)
-        tally.note = client.read_key()
-        write(plan.report, tally.report(running=True))
+        company.look(tally.color)
+        tally.note = "; ".join(note for note in (client.read_key(), company.note) if note)
+        write(plan.report, tally.report(running=True, beside=company.report()))
 
 
 def write(path: Path, report: dict[str, Any]) -> None:

@@ -104,7 +104,7 @@ class Tally:
         self._good = False
         self._colors: defaultdict[str, _Group] = defaultdict(_Group)
         self._versions: defaultdict[str, _Group] = defaultdict(_Group)
-        self._color = ""
+        self.color = ""  # that answered last
         self._color_since = 0.0
         self._switches: list[Report] = []
         self._failures: list[Report] = []
@@ -154,14 +154,14 @@ class Tally:
 
     def _follow_color(self, answer: Answer) -> None:
         """Note a change of colour, once: requests that were under way then do not flap it."""
-        if not answer.color or answer.color == self._color:
+        if not answer.color or answer.color == self.color:
             return
-        if self._color and answer.started <= self._color_since:
+        if self.color and answer.started <= self._color_since:
             return
-        if self._color:
+        if self.color:
             t = round(answer.done + self._offset, 3)
-            self._switches.append({"t": t, "from": self._color, "to": answer.color})
-        self._color = answer.color
+            self._switches.append({"t": t, "from": self.color, "to": answer.color})
+        self.color = answer.color
         self._color_since = answer.done
 
     def _failure(self, answer: Answer) -> Report:
@@ -175,12 +175,15 @@ class Tally:
             "request_id": answer.request_id,
         }
 
-    def report(self, *, running: bool, sending_ended: float | None = None) -> Report:
+    def report(
+        self, *, running: bool, sending_ended: float | None = None, beside: Report | None = None
+    ) -> Report:
         """Return the report as of now.
 
         Args:
             running: whether requests are still to come.
             sending_ended: when sending stopped (monotonic): silence after it is no gap.
+            beside: sockets, streams and losses.
         """
         now = time.monotonic()
         until = now if sending_ended is None else min(now, sending_ended)
@@ -199,7 +202,7 @@ class Tally:
             "failures": self._failures,
             "reachable": self._answered > 0 and until - self._last_answer < SILENCE,
             "seconds": [*self._closed, *([self._second.document()] if self._second else [])],
-            "sockets": {"n": 0, "lost": 0},
+            **(beside or {}),
         }
         return {**report, "summary": summary_line(report)}
 

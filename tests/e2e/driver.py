@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.independent_client import WRONG
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_TIMEOUT = 900  # seconds; the longest is a cold `up`
 
@@ -43,6 +45,11 @@ class Client:
 
     process: subprocess.Popen[str]
     figures: dict[str, Any] = field(default_factory=dict)
+
+
+def troubles(figures: dict[str, Any]) -> dict[str, int]:
+    """Return what the independent client found wrong: nothing is what is wanted."""
+    return {name: figures[name] for name in WRONG if figures[name]}
 
 
 class Lab:
@@ -131,13 +138,14 @@ class Lab:
         return self.on("edge-1", "cat", "/etc/haproxy/maps/active.map").split()[-1]
 
     @contextlib.contextmanager
-    def load(self, rate: int = 50, seconds: int = 600) -> Iterator[Client]:
-        """Send requests with the independent client while the block runs."""
+    def load(
+        self, rate: int = 50, seconds: int = 600, *, sockets: int = 40, streams: int = 10
+    ) -> Iterator[Client]:
+        """Let the independent client send requests, and stay connected, while the block runs."""
         urls = self.outputs()["urls"]
         process = subprocess.Popen(
             [
-                sys.executable,
-                str(ROOT / "tests/e2e/independent_client.py"),
+                *(sys.executable, "-m", "tests.e2e.independent_client"),
                 "--url",
                 urls["https"],
                 "--ca",
@@ -148,7 +156,9 @@ class Lab:
                 str(rate),
                 "--max-seconds",
                 str(seconds),
+                *("--sockets", str(sockets), "--streams", str(streams)),
             ],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -159,7 +169,7 @@ class Lab:
             yield client
         finally:
             process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=30)
+            output, _ = process.communicate(timeout=60)
             client.figures = json.loads(output.strip().splitlines()[-1])
 
     def build(

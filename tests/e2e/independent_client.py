@@ -1,8 +1,10 @@
 """A second opinion on a release: threads and http.client, nothing shared with the prober.
 
 Each thread keeps one connection and sends a request when it is due: GET and POST on the kept
-connection, now and then a GET on a fresh one. Nothing is sent twice. Prints one JSON document at
-the end: sent, failed, by_kind, colors, worst_ms, failures.
+connection, now and then a GET on a fresh one. Nothing is sent twice. Beside them agents stay
+connected and streams are read (`witness`). Prints one JSON document at the end: sent, failed,
+by_kind, colors, worst_ms, failures, and the figures of sockets, messages and streams.
+Run it as `python -m tests.e2e.independent_client`.
 """
 
 from __future__ import annotations
@@ -22,10 +24,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.e2e.witness import Company, Reach
+
 TIMEOUT = 10.0  # seconds for an answer
 KEPT_FAILURES = 50
 CYCLE = ("keepalive", "post", "keepalive", "fresh")
 LIMITED = 429
+WRONG = (
+    *("failed", "lost_sockets", "lost_messages", "doubled_messages", "out_of_order"),
+    "broken_streams",
+)
 
 
 @dataclass
@@ -110,10 +118,7 @@ class Worker(threading.Thread):
 
     def key(self) -> str:
         """Return the API key, "" while there is none."""
-        try:
-            return Path(self.args.key_file).read_text(encoding="utf-8").strip()
-        except (OSError, TypeError):
-            return ""
+        return key_in(self.args.key_file)
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a new connection, not yet opened."""
@@ -173,8 +178,16 @@ class Worker(threading.Thread):
         return answer.status, error, color
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Send requests until a bound or a signal, print the figures; 1 when any request failed."""
+def key_in(file: str | None) -> str:
+    """Return the API key, "" while there is none."""
+    try:
+        return Path(str(file)).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def parsed(argv: list[str] | None) -> argparse.Namespace:
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--ca")
@@ -183,22 +196,33 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, default=20)
     parser.add_argument("--requests", type=int, help="end after so many")
     parser.add_argument("--max-seconds", type=float, default=600.0)
-    args = parser.parse_args(argv)
+    parser.add_argument("--sockets", type=int, default=0, help="agents that stay connected")
+    parser.add_argument("--streams", type=int, default=0, help="streams that are read, always")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Send requests until a bound or a signal, print the figures; 1 when anything went wrong."""
+    args = parsed(argv)
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
     figures = Figures()
     workers = [Worker(args, figures, end, number) for number in range(args.connections)]
+    reach = Reach(args.url, args.ca, lambda: key_in(args.key_file))
+    company = Company(reach, args.sockets, args.streams)
     for worker in workers:
         worker.start()
+    company.start()
     until = time.monotonic() + args.max_seconds
     while not end.is_set() and time.monotonic() < until and any(w.is_alive() for w in workers):
         end.wait(0.1)
     end.set()
     for worker in workers:
         worker.join(TIMEOUT + 1)
-    sys.stdout.write(json.dumps(figures.document()) + "\n")
-    return 1 if figures.failed else 0
+    found = {**figures.document(), **company.finish()}
+    sys.stdout.write(json.dumps(found) + "\n")
+    return 1 if any(found[name] for name in WRONG) else 0
 
 
 if __name__ == "__main__":

@@ -71,16 +71,40 @@ def test_the_public_frontend_serves_the_active_colour_and_no_other(config: Confi
         "str(active),map(/etc/haproxy/maps/active.map,none)"
     ]
     assert backends(public) == [
-        "use_backend app_%[var(txn.active)] if { var(txn.active) -m str blue green }",
+        "use_backend %[var(txn.kind)]_%[var(txn.active)] if { var(txn.active) -m str blue green }",
         "default_backend unreleased",
     ]
 
 
 def test_the_preview_serves_the_colour_that_is_not_active(config: Config) -> None:
     assert backends(config["frontend preview"]) == [
-        "use_backend app_green if { var(txn.active) -m str blue }",
-        "default_backend app_blue",
+        "use_backend %[var(txn.kind)]_green if { var(txn.active) -m str blue }",
+        "use_backend %[var(txn.kind)]_blue",
     ]
+
+
+@pytest.mark.parametrize("frontend", ["public", "preview"])
+def test_sockets_go_where_requests_do_not_wait_for_them(config: Config, frontend: str) -> None:
+    """A colour has as many places for requests as before, however many agents are connected."""
+    kinds = lines(config[f"frontend {frontend}"], "http-request", "set-var(txn.kind)")
+
+    assert [" ".join(words[2:]) for words in kinds] == ["str(app)", "str(sockets) if { path /ws }"]
+    for color, servers in SERVERS.items():
+        sockets, requests = (config[f"backend {kind}_{color}"] for kind in ("sockets", "app"))
+        default = one(sockets, "default-server")
+        assert default[default.index("maxconn") + 1] == "2500"
+        assert one(requests, "default-server")[-3:-1] == ["500", "weight"]
+        assert [w[1:] for w in lines(sockets, "server")] == [
+            [s["name"], f"{s['address']}:8000", "track", f"app_{color}/{s['name']}"]
+            for s in servers
+        ]
+
+
+def test_there_are_connections_for_as_many_sockets_as_are_allowed() -> None:
+    config = parsed(edge_max_sockets=700, edge_max_connections=900)
+
+    assert one(config["backend sockets_blue"], "default-server")[:2] == ["maxconn", "700"]
+    assert one(config["global"], "maxconn") == ["900"]
 
 
 def test_without_a_release_the_answer_is_an_envelope_that_says_so(config: Config) -> None:
@@ -126,11 +150,8 @@ def test_a_host_that_drains_finishes_what_it_has(config: Config) -> None:
 
 
 def test_only_what_may_be_repeated_is_tried_again(config: Config) -> None:
-    for color in SERVERS:
-        assert one(config[f"backend app_{color}"], "http-request", "disable-l7-retry") == [
-            "if",
-            "!METH_GET",
-        ]
+    for name in (f"backend {kind}_{color}" for color in SERVERS for kind in ("app", "sockets")):
+        assert one(config[name], "http-request", "disable-l7-retry") == ["if", "!METH_GET"]
     assert one(config["defaults"], "retries") == ["3"]
     assert lines(config["defaults"], "option", "redispatch")
 
@@ -187,7 +208,7 @@ def test_a_client_cannot_say_where_it_comes_from(config: Config, frontend: str) 
         "http-request del-header X-Forwarded-Host",
         "http-request del-header Forwarded",
     ]
-    for section in ("defaults", "backend app_blue", "backend app_green"):
+    for section in ("defaults", *(s for s in config if s.startswith("backend "))):
         assert not [w for w in config[section] if "forwardfor" in w or "forwarded" in w]
 
 

@@ -32,6 +32,19 @@ def test_a_backend_that_is_not_there_is_named(proxy: FakeHaproxy) -> None:
         runtime.backend("app_red")
 
 
+def test_a_colour_is_its_requests_and_its_sockets(proxy: FakeHaproxy) -> None:
+    proxy.backends["app_green"] = Backend({"a": "UP"}, scur=2, hrsp_2xx=90, hrsp_5xx=4)
+    alone = haproxy.Runtime().color("green")  # an edge from before there were sockets
+    proxy.backends["sockets_green"] = Backend({"a": "UP"}, scur=40, econ=1, hrsp_5xx=3)
+    both = haproxy.Runtime().color("green")
+
+    assert (alone.sessions, alone.requests, alone.errors) == (2, 94, 4)
+    assert (both.sessions, both.requests, both.errors, both.connect_errors) == (42, 97, 7, 1)
+    assert both.states == {"a": "UP"}
+    with pytest.raises(haproxy.HaproxyError, match="no backend app_red"):
+        haproxy.Runtime().color("red")
+
+
 def test_a_key_is_set_and_one_that_is_missing_is_added(proxy: FakeHaproxy) -> None:
     runtime = haproxy.Runtime()
 

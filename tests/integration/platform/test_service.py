@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -244,3 +246,60 @@ def test_a_journal_that_cannot_be_read_is_empty(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert service.journal(0) == ""
+
+
+EXPECTS = """import signal, sys
+if sys.argv[1] == "expects":
+    signal.signal(signal.SIGUSR1, lambda *_: print("told", flush=True))
+print("up", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def release(programs: Programs, how: str) -> subprocess.Popen[str]:
+    """Start a process that expects the signal, or does not, under a systemd that runs it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", EXPECTS, how], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    kill = f"kill -USR1 {process.pid}"
+    programs.have(
+        "systemctl", f'case "$1" in show) echo {process.pid};; kill) {kill};; *) exit 1;; esac'
+    )
+    return process
+
+
+def test_a_release_that_expects_the_signal_is_told(programs: Programs) -> None:
+    with release(programs, "expects") as process:
+        assert service.tell_agents()
+        assert process.stdout is not None
+        assert process.stdout.readline() == "told\n"
+        process.kill()
+    assert programs.calls("systemctl")[-1] == [
+        "kill", "--kill-whom=main", "--signal=SIGUSR1", "dash-app.service",
+    ]  # fmt: skip
+
+
+def test_a_release_from_before_there_were_agents_lives_on(programs: Programs) -> None:
+    with release(programs, "knows nothing") as process:
+        assert not service.tell_agents()
+        assert process.poll() is None
+        process.kill()
+    assert [words[0] for words in programs.calls("systemctl")] == ["show"]
+
+
+@pytest.mark.parametrize("pid", ["0", "", "4194305"])
+def test_nobody_is_told_where_no_release_runs(programs: Programs, pid: str) -> None:
+    programs.have("systemctl", f'case "$1" in show) echo {pid};; *) exit 1;; esac')
+    assert not service.tell_agents()
+
+
+def test_a_signal_that_does_not_get_there_is_one_line(programs: Programs) -> None:
+    with release(programs, "expects") as process:
+        body = f'case "$1" in show) echo {process.pid};; *) echo no bus >&2; exit 1;; esac'
+        programs.have("systemctl", body)
+        with pytest.raises(service.NotReady, match=r"was not told .* no bus$"):
+            service.tell_agents()
+        process.kill()

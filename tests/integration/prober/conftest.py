@@ -17,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.integration.prober.fake_agents import Agents
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
@@ -42,6 +44,7 @@ class Service:
     headers: list[str | None] = field(default_factory=list)  # X-Deploy-Token of each request
     paths: Counter[str] = field(default_factory=Counter)
     connections: Counter[tuple[str, int]] = field(default_factory=Counter)
+    agents: Agents = field(default_factory=lambda: Agents(KEY))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.paths[f"{request.method} {request.path}"] += 1
@@ -86,6 +89,7 @@ def serve() -> Serve:
         service = Service()
         service.gate.set()
         app = web.Application()
+        service.agents.add_to(app)
         app.router.add_route("*", "/{path:.*}", service.handle)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.integration.prober.conftest import make_authority
+from tests.integration.prober.fake_agents import Agents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.prober.conftest import Serve, Service
 
-CLIENT = Path(__file__).resolve().parents[2] / "e2e" / "independent_client.py"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 async def figures(
@@ -24,8 +25,8 @@ async def figures(
 ) -> tuple[int | None, dict[str, Any]]:
     """Run the client to its end, or end it once something happened; return code and figures."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(CLIENT), "--url", url, "--rate", "200", *words,
-        stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "tests.e2e.independent_client", "--url", url, "--rate", "200", *words,
+        stdout=asyncio.subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
     if until is not None:
         await until.wait()
@@ -88,3 +89,50 @@ async def test_signal_ends_it_with_its_figures(serve: Serve) -> None:
         code, found = await figures(service.url, until=service.busy)
     assert code == 0
     assert 0 < found["sent"] == sum(service.paths.values())
+
+
+async def open_figures(
+    serve: Serve, key_file: Path, change: Callable[[Agents], Any]
+) -> tuple[int | None, dict[str, Any]]:
+    """Run the client with agents and streams, and do something to the service half way."""
+    async with serve() as service:
+        words = ("--sockets", "4", "--streams", "2", "--max-seconds", "9")
+        running = asyncio.create_task(
+            figures(service.url, "--key-file", str(key_file), "--connections", "2", *words)
+        )
+        await asyncio.sleep(5)
+        done = change(service.agents)
+        if asyncio.iscoroutine(done):
+            await done
+        return await running
+
+
+GOOD = {
+    "failed": 0, "sockets": 4, "lost_sockets": 0, "lost_messages": 0, "doubled_messages": 0,
+    "out_of_order": 0, "broken_streams": 0, "open_faults": [],
+}  # fmt: skip
+
+
+async def test_agents_that_are_sent_away_come_back_with_everything(
+    serve: Serve, key_file: Path
+) -> None:
+    code, found = await open_figures(serve, key_file, Agents.send_away)
+    assert (code, {key: found[key] for key in GOOD}) == (0, GOOD)
+    assert found["reconnects"] == 4
+    assert found["messages"] >= 8
+    assert found["streams"] >= 2
+
+
+async def test_what_is_lost_is_counted(serve: Serve, key_file: Path) -> None:
+    changes: dict[str, Callable[[Agents], Any]] = {
+        "lost_sockets": Agents.cut,
+        "lost_messages": lambda agents: setattr(agents, "fault", "drop"),
+        "doubled_messages": lambda agents: setattr(agents, "fault", "twice"),
+        "out_of_order": lambda agents: setattr(agents, "fault", "skip"),
+        "broken_streams": lambda agents: setattr(agents, "cut_streams", "off"),
+    }
+    ended = await asyncio.gather(*(open_figures(serve, key_file, c) for c in changes.values()))
+    for (code, found), wrong in zip(ended, changes, strict=True):
+        assert (code, found["failed"]) == (1, 0), wrong
+        assert found[wrong] > 0, found
+        assert found["open_faults"]

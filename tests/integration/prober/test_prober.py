@@ -110,6 +110,8 @@ def test_command_line_runs_to_the_end_and_says_so(
         (["--rate", "0"], "--rate 0.0: it must be more than 0"),
         (["--connections", "-1"], "--connections -1"),
         (["--timeout", "0"], "--timeout"),
+        (["--sockets", "-1"], "--sockets -1: it cannot be less than 0"),
+        (["--streams", "-1"], "--streams -1"),
         (["--report", "/nowhere/r.json"], "there is no directory /nowhere"),
         (["--token-file", "/nowhere"], "--token-file /nowhere"),
         (["--token-file", __file__], "a token is letters and digits"),
@@ -137,9 +139,11 @@ def test_values_reach_the_plan(tmp_path: Path) -> None:
         "--url", "http://[::1]:80/", "--report", str(tmp_path / "r"),
         "--token-file", str(token),
         "--rate", "7", "--baseline", str(base), "--key-file", "k", "--server-name", "edge",
+        "--sockets", "40", "--streams", "10",
     ])  # fmt: skip
     assert plan.target.url == "http://[::1]:80"
     assert plan.target.headers == {"X-Dash-Deploy-Token": "t0ken"}
+    assert (plan.sockets, plan.streams) == (40, 10)
     assert plan.excused == {"POST /v1/echo": "401"}
     assert (plan.rate, plan.target.key_file, plan.target.server_name) == (7, Path("k"), "edge")
 

@@ -227,9 +227,18 @@ def test_summary_is_one_line_for_a_person() -> None:
     report = report_of(answer(0), answer(0.138))
     report |= {"judged": 12403, "failed": 0}
     assert summary_line(report) == "0 failed of 12,403 requests, worst gap 38 ms"
-    report["sockets"] = {"n": 40, "lost": 0}
+    messages = {"messages": 8120, "lost_messages": 0, "doubled": 0, "out_of_order": 0}
+    report["sockets"] = {"n": 40, "lost": 0, **messages}
+    report["streams"] = {"n": 96, "broken": 0}
     assert summary_line(report) == (
-        "0 failed of 12,403 requests, 0 of 40 sockets lost, worst gap 38 ms"
+        "0 failed of 12,403 requests, 0 of 40 sockets lost, 0 of 8,120 messages lost, "
+        "0 of 96 streams broken, worst gap 38 ms"
+    )
+    report["sockets"] |= {"lost": 2, "lost_messages": 1, "doubled": 3, "out_of_order": 1}
+    report["streams"]["broken"] = 4
+    assert summary_line(report) == (
+        "0 failed of 12,403 requests, 2 of 40 sockets lost, 1 of 8,120 messages lost, 3 doubled, "
+        "1 out of order, 4 of 96 streams broken, worst gap 38 ms"
     )
 
 

@@ -57,6 +57,7 @@ def test_a_deploy_takes_its_steps_in_order(deploying: Theatre) -> None:
         "release_activate",
         "edge_switch:switched",
         "edge_switch:confirmed",
+        "release_agents",
         "edge_drain",
         "release_prune",
         "operation:recorded",
@@ -64,6 +65,7 @@ def test_a_deploy_takes_its_steps_in_order(deploying: Theatre) -> None:
     ]
     for module in ("release_deliver", "release_app", "release_activate"):
         assert played.hosts(module) == ["app-blue-1"]
+    assert played.hosts("release_agents") == ["app-green-1"]  # the colour that was left
     assert len(list(deploying.directory.glob("hosts/app-*/opt/dash/artifacts/*.zst"))) == 2
     _check_entry(played.entry)
     _check_arguments(played)
@@ -133,6 +135,26 @@ def test_a_release_that_is_worse_after_the_switch_goes_back_and_into_quarantine(
     assert not played.of("edge_drain")
     assert played.entry["quarantine"] == [C.digest]
     assert played.of("release_activate")[-1]["args"]["version"] == A.name
+    _sent_back(played)
+
+
+def _sent_back(played: Played) -> None:
+    """Agents of the colour that was taken back are told after the traffic, before it stops."""
+    told, stopped = played.of("release_agents")[0], played.of("release_activate")[-1]
+    back = played.of("edge_switch", state="reverted")[-1]
+
+    assert played.hosts("release_agents") == ["app-blue-1"]
+    assert played.calls.index(back) < played.calls.index(told) < played.calls.index(stopped)
+
+
+def test_a_socket_that_is_lost_after_the_switch_takes_the_release_back(deploying: Theatre) -> None:
+    loss = {"what": "socket", "name": "prober-07", "why": "closed with 1006", "colors": ["blue"]}
+    deploying.scenario["public"]["losses"] = [{"t": 9e12, **loss}]
+    played = deploying.play("deploy", release_watch_seconds=20)
+
+    assert "is worse: socket prober-07: closed with 1006" in ended(played, "reverted", 3)
+    assert played.entry["prober"]["losses"][0]["name"] == "prober-07"
+    assert played.entry["quarantine"] == [C.digest]
 
 
 def test_too_little_to_judge_by_waits_for_an_answer(deploying: Theatre) -> None:

@@ -259,6 +259,8 @@ def test_what_was_interrupted_after_the_switch_is_settled(
     assert played.entry["outcome"] == outcome
     assert played.hosts("edge_switch", state=traffic) == ["edge-1"]
     assert bool(played.of("release_activate")) == (outcome != "done")
+    left = "app-green-1" if outcome == "done" else "app-blue-1"
+    assert played.hosts("release_agents") == [left]  # agents go to the colour that serves
 
 
 def test_a_plan_tells_of_an_interrupted_deploy_and_leaves_it(theatre: Theatre) -> None:

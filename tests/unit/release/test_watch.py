@@ -56,6 +56,29 @@ def test_an_edge_that_went_back_fails_it() -> None:
     assert judged(early)["verdict"] == "pass"
 
 
+def lost(t: float, *colors: str, what: str = "socket") -> dict[str, Any]:
+    return {"t": t, "what": what, "name": "prober-07", "why": "closed", "colors": list(colors)}
+
+
+@pytest.mark.parametrize("what", ["socket", "message", "stream"])
+@pytest.mark.parametrize("colors", [("blue",), ("blue", "green"), ()])
+def test_one_loss_since_the_switch_fails_the_new_colour(what: str, colors: tuple[str, ...]) -> None:
+    found = judged(report(1000, losses=[lost(995, *colors, what=what)]))
+    assert (found["verdict"], found["n"]) == ("fail", 400)
+    assert found["why"].startswith(what)
+    assert found["why"].endswith("prober-07: closed")
+
+
+def test_more_losses_than_one_are_counted() -> None:
+    losses = [lost(995, "blue"), lost(996, "blue"), lost(997, "blue")]
+    assert judged(report(1000, losses=losses))["why"] == "socket prober-07: closed (and 2 more)"
+
+
+def test_losses_of_the_old_colour_or_before_the_switch_are_not_the_new_ones_fault() -> None:
+    losses = [lost(995, "green"), lost(980, "blue")]
+    assert judged(report(1000, losses=losses))["verdict"] == "pass"
+
+
 @pytest.mark.parametrize("more", [{"updated": 990.0}, {"reachable": False}])
 def test_a_silent_prober_says_nothing_about_the_release(more: dict[str, Any]) -> None:
     verdict = judged(report(1000, failed=400) | more)

@@ -13,11 +13,12 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dash.platform.plugins.module_utils import controller
 
 START_TIMEOUT = 20.0  # seconds until the first report must be there
+LOAD = ("rate", "connections", "sockets", "streams")
 MAX_SECONDS = 3600  # bounded, whatever becomes of the playbook
 
 
 class ActionModule(ActionBase):
-    """Arguments: state, url, ca, report, key_file, token_file, rate, connections, root, pid, wait.
+    """Arguments: state, url, ca, report, key_file, token_file, LOAD, root, pid, wait.
 
     state: started or stopped, which takes report and pid alone. wait: until it is known to run.
     """
@@ -39,7 +40,7 @@ class ActionModule(ActionBase):
     def _start(args: dict[str, Any], report: Path) -> int:
         """Start it, wait for its first report if told so, and return its process id."""
         report.parent.mkdir(parents=True, exist_ok=True)
-        options = {k: str(args[k]) for k in ("url", "ca", "rate", "connections")}
+        options = {k: str(args[k]) for k in ("url", "ca", *LOAD)}
         options |= {
             "report": str(report),
             "key-file": str(args["key_file"]),

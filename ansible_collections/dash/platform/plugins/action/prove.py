@@ -94,6 +94,7 @@ class ActionModule(ActionBase):
         if old:  # what the serving release gets wrong as well is not the new one's fault
             options["baseline"] = str(public)
         words = [word for key, value in options.items() for word in (f"--{key}", value)]
+        words.append("--smoke")
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "ops.prober", *words],
@@ -111,4 +112,7 @@ class ActionModule(ActionBase):
             lines = done.stderr.strip().splitlines() or ["no report"]
             msg = f"the requests to the preview address could not be sent: {lines[-1]}"
             raise AnsibleActionFail(msg)
-        return verdict.judge(sample.whole(new), sample.whole(old))
+        judged = verdict.judge(sample.whole(new), sample.whole(old))
+        if wrong := new.get("smoke"):
+            return {**judged, "verdict": "fail", "why": wrong}
+        return judged

@@ -10,20 +10,17 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dash.platform.plugins.action import outcome, release_plan
 from ansible_collections.dash.platform.plugins.module_utils import controller
 
-KEPT = ("sent", "failed", "worst_gap_ms", "by_kind", "by_color", "failures", "reachable")
+KEPT = (
+    *("sent", "failed", "worst_gap_ms", "by_kind", "by_color", "failures", "reachable"),
+    *("sockets", "streams", "losses"),
+)
 
 Document = dict[str, Any]
 
 
 def summary(report: Document) -> str:
-    """Return the prober's figures as the last words on the terminal."""
-    if not report.get("sent"):
-        return "the prober sent nothing"
-    text = f"{report['failed']:,} failed of {report['sent']:,} requests"
-    sockets = report.get("sockets") or {}
-    if sockets.get("n"):
-        text += f", {sockets['lost']} of {sockets['n']} sockets lost"
-    return f"{text}, worst gap {report['worst_gap_ms']:.0f} ms"
+    """Return the prober's figures as the last words on the terminal: its own."""
+    return str(report["summary"]) if report.get("sent") else "the prober sent nothing"
 
 
 def registered(task_vars: Document, register: str, key: str) -> Any:

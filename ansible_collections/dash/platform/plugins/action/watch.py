@@ -19,7 +19,8 @@ def judge(
 ) -> dict[str, Any]:
     """Return the verdict on `color`, which took over from `previous` (times: epoch).
 
-    An edge that went back by itself is a failure; a silent prober is none of the release's.
+    An edge that went back by itself is a failure, and so is one lost socket, message or stream. A
+    silent prober is none of the release's.
     """
     counted = {"n": 0, "failures": 0}
     back = [s for s in report.get("switches", []) if s["t"] >= since and s["to"] == previous]
@@ -32,7 +33,11 @@ def judge(
     # The second of the switch itself holds answers of both colours: it counts for neither.
     new = sample.between(report, color, since, now + 1)
     old = sample.between(report, previous, 0, int(since))
-    return verdict.judge(new, old)
+    judged = verdict.judge(new, old)
+    if judged["verdict"] != "fail" and (lost := sample.losses(report, color, since)):
+        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+        return {**judged, "verdict": "fail", "why": f"{lost[0]}{more}"}
+    return judged
 
 
 class ActionModule(ActionBase):

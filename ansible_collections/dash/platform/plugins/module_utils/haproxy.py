@@ -111,6 +111,22 @@ class Runtime:
             connect_errors=_number(total, "econ"),
         )
 
+    def color(self, color: str) -> Backend:
+        """Return what a colour serves: requests, and sockets where this edge keeps them apart.
+
+        Raises HaproxyError.
+        """
+        requests = self.backend(f"app_{color}")
+        try:
+            sockets = self.backend(f"sockets_{color}")
+        except Down:
+            raise
+        except HaproxyError:  # configured before there were any
+            return requests
+        figures = ("sessions", "requests", "good", "errors", "connect_errors")
+        both = {name: getattr(requests, name) + getattr(sockets, name) for name in figures}
+        return Backend(states=requests.states, **both)
+
     def wait_up(self, name: str, seconds: float) -> None:
         """Wait until every server of a backend is up. Raises HaproxyError."""
         end = time.monotonic() + seconds

@@ -40,3 +40,17 @@ def between(report: Report, color: str, start: float, end: float) -> Sample:
             failed += colors[color]["failed"]
             p95s.append(colors[color]["p95_ms"])
     return Sample.of(n, failed, p95s)
+
+
+def losses(report: Report, color: str, since: float) -> list[str]:
+    """Return which sockets, messages and streams were lost, with why, from `since` (epoch) on.
+
+    One that had to do with the other colour alone does not count: that colour was left.
+    """
+    return [
+        f"{loss['what']} of {loss['name']}: {loss['why']}"
+        if loss["what"] == "message"
+        else f"{loss['what']} {loss['name']}: {loss['why']}"
+        for loss in report.get("losses") or []
+        if loss["t"] >= since and (color in loss["colors"] or not loss["colors"])
+    ]

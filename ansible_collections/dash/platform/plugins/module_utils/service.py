@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ansible_collections.dash.platform.plugins.module_utils.errors import (
     Fault,
@@ -83,6 +85,31 @@ def stop() -> None:
 def state() -> str:
     """Return what systemd says of the unit: active, activating, inactive, failed, …."""
     return _systemctl("is-active", UNIT)[1] or "unknown"
+
+
+def tell_agents() -> bool:
+    """Tell a release that runs to send its agents away; False when it has none, or none runs.
+
+    SIGUSR1 ends a process that does not expect it, such as a release from before there were
+    agents: the kernel knows which signals a process catches. Raises NotReady.
+    """
+    pid = _systemctl("show", "--property=MainPID", "--value", UNIT)[1]
+    if not pid.isdigit() or not _catches(Path("/proc") / pid, signal.SIGUSR1):
+        return False
+    code, _, said = _systemctl("kill", "--kill-whom=main", "--signal=SIGUSR1", UNIT)
+    if code:
+        raise NotReady(f"{UNIT} was not told to send its agents away: {last_line(said)}")
+    return True
+
+
+def _catches(process: Path, number: int) -> bool:
+    """Tell whether a process has a handler for a signal."""
+    try:
+        status = (process / "status").read_text(encoding="ascii", errors="replace")
+    except OSError:  # pid 0, of a unit that does not run, or it ended just now
+        return False
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
 
 
 def starts() -> int:

@@ -76,7 +76,7 @@ class Watch:
 
     def _backend(self, color: str) -> haproxy.Backend | None:
         try:
-            return self.edge.runtime.backend(f"app_{color}")
+            return self.edge.runtime.color(color)
         except haproxy.HaproxyError:
             return None
 
@@ -94,6 +94,6 @@ def drain(runtime: haproxy.Runtime, color: str, seconds: float) -> int:
     Raises haproxy.HaproxyError.
     """
     end = time.monotonic() + seconds
-    while (left := runtime.backend(f"app_{color}").sessions) and time.monotonic() < end:
+    while (left := runtime.color(color).sessions) and time.monotonic() < end:
         time.sleep(2 * haproxy.POLL)
     return left
