@@ -52,9 +52,10 @@ class Slapd:
     ca: str
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *, tls: bool = True) -> None:
         """Start it and wait until it listens."""
-        listen = f"ldap://127.0.0.1:{self.port}/ ldaps://127.0.0.1:{self.tls_port}/"
+        listen = f"ldap://127.0.0.1:{self.port}/"
+        listen += f" ldaps://127.0.0.1:{self.tls_port}/" if tls else ""
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [str(PROGRAM), "-d", "stats", "-f", self.directory / "slapd.conf", "-h", listen],
