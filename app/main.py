@@ -24,6 +24,7 @@ from app.access.sessionservice import SessionService
 from app.db import Database
 from app.errors import CannotServe
 from app.health import Health
+from app.identity import federation
 from app.listener import Listener
 from app.llm.gateway import Gateway
 from app.metrics import Metrics
@@ -43,7 +44,7 @@ def create_app(settings: Settings) -> web.Application:
     """Return the public application; nothing is connected before it starts.
 
     Raises:
-        SettingsError: the pepper is missing.
+        SettingsError: a credential is missing, or a file of the settings is not as it should be.
     """
     metrics = Metrics(settings.version, settings.color)
     database = Database(settings)
@@ -62,7 +63,8 @@ def create_app(settings: Settings) -> web.Application:
     app[routes.GATEWAY] = Gateway(settings, database, limiter, metrics)
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
     passwords = Passwords(settings.hash_threads, settings.hash_nice)
-    app[routes.SESSIONS] = SessionService(database, settings, passwords)
+    others = app[parts.FEDERATION] = federation.build(settings)
+    app[routes.SESSIONS] = SessionService(database, settings, passwords, others.ldap)
     app[parts.WAYS] = ways.of(settings)
     app[routes.RESETS] = ResetService(database, settings, passwords)
     app.on_response_prepare.append(middleware.on_prepare(settings))

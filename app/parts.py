@@ -15,6 +15,7 @@ from app.access.sessions import Session
 from app.access.sessionservice import SessionService
 from app.db import Database
 from app.health import Health
+from app.identity.federation import Federation
 from app.llm.gateway import Gateway
 from app.metrics import Metrics
 from app.settings import Settings
@@ -30,6 +31,7 @@ SESSION_PACE = web.AppKey("session_pace", Pace)  # by user
 ADDRESS_PACE = web.AppKey("address_pace", Pace)  # by address, on open routes
 GATEWAY = web.AppKey("gateway", Gateway)
 KEYS = web.AppKey("keys", KeyService)
+FEDERATION = web.AppKey("federation", Federation)
 RESETS = web.AppKey("resets", ResetService)
 SESSIONS = web.AppKey("sessions", SessionService)
 WAYS = web.AppKey("ways", tuple[Way, ...])  # to sign in beside a password

@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     hash_threads: int = Field(2, ge=1, le=16)
     hash_nice: int = Field(0, ge=0, le=19)  # of those threads; more leaves the cores to requests
     llm_catalog: str = ""  # TOML, or a file of it: providers, models, prices
+    identity: str = ""  # TOML, or a file of it: other ways to sign in
     limit_share: int = Field(
         8, ge=0
     )  # a process serves 1 of so many parts of a key's requests a minute
@@ -188,13 +189,17 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: it is not there, or empty.
         """
-        directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
-        found = _credential(Path(directory) / name) if directory else None
+        found = self.optional_credential(name)
         if not found:
             raise SettingsError(
                 f"the credential {name} is missing: put it into $CREDENTIALS_DIRECTORY/{name}"
             )
         return found
+
+    def optional_credential(self, name: str) -> str:
+        """Return a credential that may be missing; then it is empty. Raises SettingsError."""
+        directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        return (_credential(Path(directory) / name) or "") if directory else ""
 
     def conninfo(self) -> str:
         """Return libpq's connection string; it holds the password."""

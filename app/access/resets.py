@@ -123,12 +123,13 @@ class ResetService:
     async def make(
         self, email: str, address: str = "", actor: str = audit.NOBODY
     ) -> tuple[User, str] | None:
-        """Return a user and the token of a link; None when there is none who may come in."""
+        """Return a user and the token of a link; None when none may come in with a password."""
         token = new_token()
 
         async def work(connection: AsyncConnection) -> User | None:
-            user = await UserRepository(connection).find_by_email(email)
-            if user is None or not user.is_active:
+            users = UserRepository(connection)
+            user = await users.find_by_email(email)
+            if user is None or not user.is_active or await users.federated(user.id):
                 return None
             seconds = self._settings.reset_seconds
             await ResetRepository(connection).create(user.id, at_rest(token), seconds)

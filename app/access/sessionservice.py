@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.access import audit, passwords, signup, tokens
 from app.access.attempts import AttemptRepository, Subject, network, subject
@@ -15,6 +15,7 @@ from app.access.resettokens import ResetRepository
 from app.access.sessions import Session, SessionRepository
 from app.access.users import Credentials, User, UserRepository
 from app.errors import ApiError, Conflict, NotFound, Unauthorized, Unavailable
+from app.identity.people import IdentityRepository, Proof, admit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,12 +42,30 @@ class Begun:
     session: Session
 
 
+class Directory(Protocol):
+    """Knows people by passwords that are not kept here."""
+
+    async def prove(self, login: str, password: str) -> Proof | None:
+        """Return what it says of a person, None when login or password is wrong.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        ...
+
+
 class SessionService:
     """Sessions and passwords. What is known of users shows in no answer, nor in the work for it."""
 
-    def __init__(self, database: Transactions, settings: Settings, passwords: Passwords) -> None:
+    def __init__(
+        self,
+        database: Transactions,
+        settings: Settings,
+        passwords: Passwords,
+        directory: Directory | None = None,
+    ) -> None:
         self._database, self._settings, self.passwords = database, settings, passwords
-        self._pepper = settings.pepper()
+        self._pepper, self._directory = settings.pepper(), directory
 
     async def sign_up(self, email: str, password: str, caller: Caller) -> User:
         """Make a user with a password, where nothing is mailed: who is known shows in the answer.
@@ -78,37 +97,88 @@ class SessionService:
             ApiError: wrong (401), or too many attempts (429).
         """
         subjects = self._subjects(email, caller)
-        user = await self._verified(email, password, subjects)
-        token = tokens.new_token()
+        known, right = await self._verified(email, password, subjects)
+        if not right and self._directory is not None:
+            # The attempt counts whatever comes of it: while the directory is away, an answer that
+            # cost nothing would let anybody guess at local passwords.
+            proof = await self._directory.prove(email, password)
+            if proof is not None:
+                return await self.sign_in_as(proof, caller, old, subjects)
 
-        async def work(connection: AsyncConnection) -> Session | None:
-            log = AuditRepository(connection)
-            known, right = user
+        async def work(connection: AsyncConnection) -> Begun | None:
             if known is None or not (
                 right and await UserRepository(connection).still(known.id, known.password_hash)
             ):
                 who = known.id if known else None
-                await log.add(_event("sign_in", who, caller, "refused"))
+                event = _event("sign_in", who, caller, "refused")
+                await AuditRepository(connection).add(event)
                 return None
             await _forgive(connection, subjects)
-            repository = SessionRepository(connection)
-            replaced = await repository.replaced([tokens.at_rest(each) for each in old])
-            session = await repository.create(
-                known.id,
-                token_hash=tokens.at_rest(token),
-                seconds=self._settings.session_seconds,
-                address=caller.address,
-                agent=caller.agent,
-            )
-            detail: dict[str, Any] = {"session": str(session.id)}
-            if replaced:
-                detail["replaced"] = replaced
-            await log.add(_event("sign_in", known.id, caller, **detail))
-            return session
+            return await self._begin(connection, known.id, caller, old)
 
-        session = await self._database.run(work)
-        if session is None:
+        begun = await self._database.run(work)
+        if begun is None:
             raise Unauthorized(WRONG)
+        return begun
+
+    async def sign_in_as(
+        self,
+        proof: Proof,
+        caller: Caller,
+        old: Sequence[str] = (),
+        subjects: Sequence[Subject] = (),
+    ) -> Begun:
+        """Begin a session of somebody for whom an identity provider vouches.
+
+        Raises:
+            Refused: they do not come in.
+        """
+
+        async def work(connection: AsyncConnection) -> Begun | ApiError:
+            try:
+                async with connection.transaction():
+                    user = await admit(connection, proof)
+            except ApiError as error:
+                await _refuse(connection, proof.provider, caller, error.code)
+                return error
+            if subjects:
+                await _forgive(connection, subjects)
+            return await self._begin(connection, user.id, caller, old, provider=proof.provider)
+
+        begun = await self._database.run(work)
+        if isinstance(begun, ApiError):
+            raise begun
+        return begun
+
+    async def refuse(self, provider: str, caller: Caller, why: str) -> None:
+        """Note that somebody came from a provider with what proves nothing."""
+        await self._database.run(lambda c: _refuse(c, provider, caller, why))
+
+    async def use(self, what: str, seconds: float) -> bool:
+        """Use something up that counts once in all processes; False when it was used."""
+        return await self._database.run(lambda c: IdentityRepository(c).use(what, seconds))
+
+    async def _begin(
+        self,
+        connection: AsyncConnection,
+        user_id: UUID,
+        caller: Caller,
+        old: Sequence[str],
+        **detail: Any,  # noqa: ANN401 -- whatever JSON can say
+    ) -> Begun:
+        token, sessions = tokens.new_token(), SessionRepository(connection)
+        replaced = await sessions.replaced([tokens.at_rest(each) for each in old])
+        session = await sessions.create(
+            user_id,
+            token_hash=tokens.at_rest(token),
+            seconds=self._settings.session_seconds,
+            address=caller.address,
+            agent=caller.agent,
+        )
+        if replaced:
+            detail["replaced"] = replaced
+        event = _event("sign_in", user_id, caller, **{"session": str(session.id), **detail})
+        await AuditRepository(connection).add(event)
         return Begun(token=token, session=session)
 
     async def find(self, token: str) -> Session:
@@ -210,6 +280,7 @@ class SessionService:
             await SessionRepository(connection).purge(idle)
             await AttemptRepository(connection).purge()
             await ResetRepository(connection).purge()
+            await IdentityRepository(connection).purge()
 
         await self._database.run(work)
 
@@ -254,6 +325,11 @@ async def _forgive(connection: AsyncConnection, subjects: Sequence[Subject]) -> 
     account, address = subjects
     await attempts.forgive(account)
     await attempts.undo([address])
+
+
+async def _refuse(connection: AsyncConnection, provider: str, caller: Caller, why: str) -> None:
+    event = _event("sign_in", None, caller, "refused", provider=provider, why=why)
+    await AuditRepository(connection).add(event)
 
 
 def _event(

@@ -36,9 +36,14 @@ _LIST = SQL(
 ).format(_COLUMNS)
 _CREDENTIALS = SQL("SELECT {}, password_hash FROM users WHERE email = lower(%s)").format(_COLUMNS)
 _LOCK = "SELECT password_hash FROM users WHERE id = %s AND is_active FOR SHARE"
-_SET_PASSWORD = (
-    "UPDATE users SET password_hash = %s, updated_at = now() WHERE id = %s AND is_active"  # noqa: S105 -- a statement
+# Who has no password because a provider vouches for them does not get one.
+_FEDERATED = SQL(
+    "(password_hash IS NULL AND EXISTS (SELECT FROM identities i WHERE i.user_id = users.id))"
 )
+_SET_PASSWORD = SQL(
+    "UPDATE users SET password_hash = %s, updated_at = now() WHERE id = %s AND is_active AND NOT {}"
+).format(_FEDERATED)
+_IS_FEDERATED = SQL("SELECT {} FROM users WHERE id = %s").format(_FEDERATED)
 _TELL = "SELECT pg_notify(%s, public_id) FROM api_keys WHERE user_id = %s"
 
 
@@ -88,6 +93,11 @@ class UserRepository:
         """Tell whether a password is still the one; it stays so until the transaction ends."""
         row = await (await self._connection.execute(_LOCK, (user_id,))).fetchone()
         return row is not None and row[0] == password_hash
+
+    async def federated(self, user_id: UUID) -> bool:
+        """Tell whether a user signs in by an identity provider alone."""
+        row = await (await self._connection.execute(_IS_FEDERATED, (user_id,))).fetchone()
+        return row is not None and bool(row[0])
 
     async def set_password(self, user_id: UUID, password_hash: str) -> bool:
         """Keep the hash of a new password; False when there is no such user who may come in."""

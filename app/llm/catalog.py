@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app import tomlfile
 from app.llm.kinds import KINDS
-from app.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,31 +166,7 @@ def load(settings: Settings) -> Catalog:
 def read(given: str) -> Catalog:
     """Read a catalog: the file that one line names, or more lines that are it.
 
-    A deploy hands over the text itself: it is part of the release's configuration, and goes back
-    with it. Raises SettingsError: see load.
+    Raises:
+        SettingsError: see load.
     """
-    in_place = "\n" in given
-    file = IN_PLACE if in_place else given
-    try:
-        text = given if in_place else Path(given).read_text("utf-8")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise SettingsError(f"{file}: it cannot be read: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: it is not TOML: {error}") from None
-    try:
-        return Catalog.model_validate(document)
-    except ValidationError as error:
-        raise SettingsError(_line(file, error)) from None
-
-
-def _line(file: str, error: ValidationError) -> str:
-    first: Any = error.errors(include_url=False)[0]
-    words = str(first["msg"]).removeprefix("Value error, ")
-    where, mark, fault = words.partition("\0")
-    if mark:
-        return f"{file}: {where}: {fault}"
-    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    if first["type"] == "extra_forbidden":
-        words = "there is no such key"
-    return f"{file}: {key}: {words[0].lower()}{words[1:]}"
+    return tomlfile.read(Catalog, given, IN_PLACE)

@@ -49,6 +49,7 @@ SELECT gen_random_uuid(), now(), id, id, 'r', 'm', 'json', 'ok', '{p/x:ok}', 1, 
 FROM users
 """
 BREAKERS = "INSERT INTO breaker_state (deployment, state) VALUES ('p/x', 'open')"
+IDENTITIES = "INSERT INTO identities (provider, subject, user_id) SELECT 'ldap', id, id FROM users"
 FILL = {
     "0001_initial": (USERS, KEYS),
     "0004_key_limits": (LIMITS, USAGE),
@@ -56,6 +57,7 @@ FILL = {
     "0006_audit": (AUDIT,),
     "0007_llm_calls": (CALLS,),
     "0008_breaker_state": (BREAKERS,),
+    "0010_identities": (IDENTITIES,),
 }
 RELEASE = schema.load()
 REVERSIBLE = [m.id for m in RELEASE if m.kind != "irreversible"]
