@@ -182,11 +182,11 @@ def test_who_has_no_password_here_is_not_asked_for_it(ann: Visitor, app: App) ->
 def test_wrong_passwords_say_how_long_to_wait(service: Serving) -> None:
     sign_up(service)
     visitor = Visitor(service)
-    assert visitor.sign_in(password="wrong").status == 401
+    assert visitor.sign_in(EMAIL, "a wrong one").status == 401
     assert visitor.fault == "Email or password is wrong."
     assert f'value="{EMAIL}"' in visitor.page
     for _ in range(2):
-        answer = visitor.post("/sign-in", email=EMAIL, password="wrong")
+        answer = visitor.post("/sign-in", email=EMAIL, password=PASSWORD[1:])
     assert answer.status == 429
     seconds = int(answer.headers["Retry-After"])
     assert re.fullmatch(r"Too many attempts: wait\. Try again in \d+ seconds?\.", visitor.fault)

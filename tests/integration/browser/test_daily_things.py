@@ -99,6 +99,6 @@ def test_who_guesses_is_told_how_long_to_wait(site: Site, person: Person) -> Non
     assert "Email or password is wrong" in person.find("[role=alert]").text
     assert person.find("[name=email]").get_property("value") == email
     for _ in range(4):
-        person.type(password="a wrong one").press("Sign in")
+        person.type(password=PASSWORD[1:]).press("Sign in")
     assert "Too many attempts: wait. Try again in " in person.find("[role=alert]").text
     person.shoot("sign-in-slowed")
