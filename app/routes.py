@@ -10,6 +10,7 @@ from aiohttp import web
 from app import docs, openapi
 from app.access import auditroutes, keyroutes, resetpage, sessionroutes
 from app.health import OK
+from app.identity import routes as identityroutes
 from app.llm import routes as llmroutes
 from app.metrics import CONTENT_TYPE
 from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
@@ -138,5 +139,6 @@ PUBLIC = [
     *auditroutes.ROUTES,
     *resetpage.ROUTES,
     *llmroutes.ROUTES,
+    *identityroutes.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]
