@@ -115,6 +115,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await gateway.close()
     await limiter.close()
     sessions.passwords.close()
+    app[parts.FEDERATION].close()
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from app import docs, echo, openapi
 from app.access import auditroutes, keyroutes, sessionroutes
 from app.agents import routes as agentroutes
 from app.health import OK
+from app.identity import routes as identityroutes
 from app.llm import providers
 from app.llm import routes as llmroutes
 from app.metrics import CONTENT_TYPE
@@ -139,5 +140,6 @@ PUBLIC = [
     *llmroutes.ROUTES,
     *providers.ROUTES,
     *webroutes.ROUTES,
+    *identityroutes.ROUTES,
 ]
 PRIVATE = [web.get("/metrics", metrics), web.get("/healthz", healthz)]

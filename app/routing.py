@@ -49,6 +49,7 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     open: bool = False  # anybody may
+    foreign: bool = False  # and pages of other sites may send people here with a form
     probe: bool = False  # asked all the time by those who watch: neither counted nor limited
     permission: str = ""  # that is needed beyond being signed in
     session: bool = False  # needs a browser's session; a key does not do
@@ -72,7 +73,8 @@ class Route:
             if self.probe:
                 return await self.handler(request)
             if self.open:
-                browser.ours(request)
+                if not self.foreign:
+                    browser.ours(request)
                 _count(request, request.app[ADDRESS_PACE], network(browser.address(request)))
                 if self.page:
                     await browser.own_form(request)

@@ -8,14 +8,20 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 DAY = dt.timedelta(days=1)
 
 
-def certificate(path: Path, address: str = "127.0.0.1", ends: dt.timedelta = DAY) -> Path:
-    """Make a certificate that signs itself, for an address; return its file, with the key."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def certificate(
+    path: Path, address: str = "127.0.0.1", ends: dt.timedelta = DAY, *, old: bool = False
+) -> Path:
+    """Make a certificate that signs itself, for an address; return its file, with the key.
+
+    `old` is for programs that want RSA.
+    """
+    made_key = rsa.generate_private_key(65537, 2048) if old else None
+    key = made_key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "of a test")])
     now = dt.datetime.now(dt.UTC)
     made = (

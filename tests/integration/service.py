@@ -38,6 +38,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    set_cookies: tuple[str, ...] = ()  # each header; `headers` has the last alone
 
     @property
     def document(self) -> Any:
@@ -208,7 +209,8 @@ class Serving:
         try:
             connection.request(method, path, body, said)
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.headers), answer.read())
+            cookies = tuple(answer.headers.get_all("Set-Cookie", []))
+            return Answer(answer.status, dict(answer.headers), answer.read(), cookies)
         finally:
             connection.close()
 

@@ -14,7 +14,10 @@ from tests.repo import tree
 SENDS = "app/llm/upstream.py"
 MAKES = "app/llm/breaker.py"
 ADMITS = "app/llm/attempts.py"
-OTHERS = {"app/identity/ldapwire.py"}  # identity providers are none of models
+OTHERS = {
+    "app/identity/ldapwire.py",
+    "app/identity/fetch.py",
+}  # identity providers are none of models
 CLIENTS = ("ClientSession", "HTTPConnection", "HTTPSConnection", "urlopen", "open_connection")
 VERBS = ("post", "get", "put", "request", "ws_connect", "delete", "patch")
 FILES = tree.files("app/**.py", ":(glob)app/*.py")

@@ -111,6 +111,28 @@ def test_the_keys_of_providers_are_those_that_the_operator_keeps(tmp_path: Path)
     assert found == str([str(file) for file in kept])
 
 
+def test_what_identity_providers_need_is_what_the_operator_keeps(tmp_path: Path) -> None:
+    assert templated("app_host_identity_files", "app-blue-1", tmp_path) == "[]"
+    secrets = tmp_path / "secrets"
+    secrets.mkdir(exist_ok=True)
+    for name in ("identity_oidc_secret", "identity_ldap_password", "llm_openai"):
+        (secrets / name).touch()
+    found = templated("app_host_identity_files", "app-blue-1", tmp_path)
+    names = ("identity_ldap_password", "identity_oidc_secret")
+    assert found == str([str(secrets / name) for name in names])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("", False), ("[ldap]\nbase = '[saml]'\n", False), ("[oidc]\n\n[saml]\n", True)],
+)
+def test_hosts_have_what_checks_signatures_where_people_sign_in_by_saml(
+    tmp_path: Path, text: str, wanted: bool
+) -> None:
+    known = play("app-blue-1", tmp_path) | {"release_identity": text}
+    assert evaluate("{{ app_host_saml }}", known) is wanted
+
+
 def test_a_monitor_reads_metrics(tmp_path: Path) -> None:
     given = {
         "groups": {**GROUPS, "monitor": ["monitor-1"]},
@@ -171,7 +193,7 @@ def test_the_service_believes_the_edges_and_nobody_else_about_clients(tmp_path: 
         },
     }
     known = {**variables("release"), **play("app-blue-1", tmp_path, **given)}
-    known["release_llm_catalog"] = ""  # it is looked up, which needs a play
+    known |= {"release_llm_catalog": "", "release_identity": ""}  # looked up, which needs a play
     template = (ROLES / "release/templates/app.env.j2").read_text(encoding="utf-8")
     lines = str(evaluate(template, known)).splitlines()
 

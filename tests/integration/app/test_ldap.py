@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def _ldap(tmp_path: Path) -> Iterator[Slapd]:
         yield server
 
 
-def configured(app: App, ldap: Slapd, **more: object) -> dict[str, object]:
+def configured(app: App, ldap: Slapd, **more: object) -> dict[str, Any]:
     """Return the settings of a service with this directory, and give it the credentials."""
     credentials = app.directory / "credentials"
     credentials.mkdir(exist_ok=True)
@@ -249,7 +250,7 @@ def test_two_people_of_one_name_are_nobody(app: App, ldap: Slapd) -> None:
 def test_what_cannot_be_configured_is_said_in_one_line(
     app: App, ldap: Slapd, more: dict[str, object], line: str
 ) -> None:
-    done = app.run("serve", **configured(app, ldap, **more))
+    done = app.run_as_is("serve", environment=app.environment(**configured(app, ldap, **more)))
     assert done.code != 0
     assert line in done.err
     assert len(done.err.strip().splitlines()) == 1
@@ -258,5 +259,5 @@ def test_what_cannot_be_configured_is_said_in_one_line(
 def test_a_missing_credential_is_said_in_one_line(app: App, ldap: Slapd) -> None:
     settings = configured(app, ldap)
     (app.directory / "credentials" / "identity_ldap_password").unlink()
-    done = app.run("serve", **settings)
+    done = app.run_as_is("serve", environment=app.environment(**settings))
     assert "the credential identity_ldap_password is missing" in done.err
