@@ -29,7 +29,6 @@ from app.identity import federation
 from app.listener import Listener
 from app.llm.gateway import Gateway
 from app.metrics import Metrics
-from app.web import ways
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,7 +66,6 @@ def create_app(settings: Settings) -> web.Application:
     passwords = Passwords(settings.hash_threads, settings.hash_nice)
     others = app[parts.FEDERATION] = federation.build(settings)
     app[routes.SESSIONS] = SessionService(database, settings, passwords, others.ldap)
-    app[parts.WAYS] = ways.of(settings)
     app[routes.RESETS] = ResetService(database, settings, passwords)
     app.on_response_prepare.append(middleware.on_prepare(settings))
     app.cleanup_ctx.extend([_database, _background])

@@ -20,7 +20,6 @@ from app.identity.federation import Federation
 from app.llm.gateway import Gateway
 from app.metrics import Metrics
 from app.settings import Settings
-from app.web.ways import Way
 
 SETTINGS = web.AppKey("settings", Settings)
 DATABASE = web.AppKey("database", Database)
@@ -36,7 +35,6 @@ KEYS = web.AppKey("keys", KeyService)
 FEDERATION = web.AppKey("federation", Federation)
 RESETS = web.AppKey("resets", ResetService)
 SESSIONS = web.AppKey("sessions", SessionService)
-WAYS = web.AppKey("ways", tuple[Way, ...])  # to sign in beside a password
 
 # What the guard leaves on a request.
 PRINCIPAL = web.RequestKey("principal", Principal)

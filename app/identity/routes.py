@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.identity.saml import Asserted, SamlProvider
 
 HOME = "/"
-PAGE = "/sign-in"  # where people sign in, when the service has such a page
+PAGE = "/sign-in"  # where people sign in
 _LONGEST = 4096  # characters of a parameter
 
 
@@ -34,7 +34,7 @@ async def oidc_begin(request: web.Request) -> web.Response:
     try:
         response = _to(await provider.address(way))
     except ApiError as error:
-        return _failed(request, error)
+        return _failed(error)
     flow.remember(response, "oidc", cookie, "Lax")
     return response
 
@@ -152,14 +152,12 @@ async def _refused(request: web.Request, provider: str, error: ApiError) -> web.
     if why or isinstance(error, BadFlow) or error.code == "denied":
         said = f"{error.code} {why}".strip()
         await request.app[SESSIONS].refuse(provider, browser.caller(request), said)
-    return _failed(request, error)
+    return _failed(error)
 
 
-def _failed(request: web.Request, error: ApiError) -> web.Response:
-    """Send somebody back to the page for signing in with a code, when there is one."""
-    if any(resource.canonical == PAGE for resource in request.app.router.resources()):
-        return _to(f"{PAGE}?error={error.code}")
-    raise error
+def _failed(error: ApiError) -> web.Response:
+    """Send somebody back to where people sign in, with a code that the page has words for."""
+    return _to(f"{PAGE}?error={error.code}")
 
 
 def _to(address: str) -> web.Response:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator
 
 from app.access import browser
-from app.access.sessionmodels import Email, Password
+from app.access.sessionmodels import Email, Login, Password
 from app.errors import ApiError, NotFound, Unauthorized
 from app.models import Form
-from app.parts import PRINCIPAL, RESETS, SESSION, SESSIONS, SETTINGS, WAYS
+from app.parts import FEDERATION, PRINCIPAL, RESETS, SESSION, SESSIONS, SETTINGS
 from app.routing import Route, form
 from app.web import render, words
 
@@ -21,9 +21,9 @@ OwnPath = Annotated[str, BeforeValidator(lambda said: words.own_path(str(said)))
 
 
 class SignInForm(Form):
-    """Who one is, and where one was going."""
+    """Who one is, and where one was going; `email` may be the name in a directory."""
 
-    email: Email
+    email: Login
     password: Password
     next: OwnPath = "/"
 
@@ -69,14 +69,16 @@ async def sign_in(request: web.Request) -> web.Response:
 
 
 def _sign_in(request: web.Request, to: str, fault: ApiError | None = None) -> web.Response:
-    settings = request.app[SETTINGS]
+    settings, federation = request.app[SETTINGS], request.app[FEDERATION]
     return render.open_form(
         request,
         "sign_in.html",
         fault=fault,
         email=render.typed(request, "email"),
         to=to,
-        ways=request.app[WAYS],
+        ways=federation.ways,
+        directory=federation.ldap is not None,
+        refused=words.REFUSED.get(request.query.get("error", ""), ""),
         mail=bool(settings.smtp_host),
         sign_up=settings.sign_up,
     )

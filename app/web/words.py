@@ -14,6 +14,19 @@ DONE = {
     "signed-up": "Your account is made: sign in.",
     "over": "Your session is over: sign in again.",
 }
+# Why an identity provider's answer opened nothing, by the code in the address (app/identity).
+REFUSED = {
+    "bad_answer": "The identity provider's answer proves nothing: tell an operator.",
+    "bad_flow": "That took too long, or was begun elsewhere: begin again.",
+    "busy": "Too many people are signing in: try again in some seconds.",
+    "deactivated": "This account is deactivated: ask an operator.",
+    "denied": "The identity provider did not sign you in.",
+    "email_taken": "There is an account with your email already: ask an operator.",
+    "email_unverified": "The identity provider has not verified your email.",
+    "no_email": "The identity provider did not tell your email.",
+    "no_role": "You are in none of the groups that may use this service.",
+    "unavailable": "The identity provider does not answer: try again in some minutes.",
+}
 LONGEST_PATH = 200  # characters
 _OWN = re.compile(r"/(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)?")
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))

@@ -12,7 +12,7 @@ from jinja2 import UndefinedError
 
 from app.errors import ApiError
 from app.web import render
-from app.web.ways import Way
+from app.identity.federation import Way
 
 EVIL = "<script>alert(1)</script>\"'&"
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -53,6 +53,7 @@ COMMON: dict[str, Any] = {
 PAGES: dict[str, dict[str, Any]] = {
     "sign_in.html": {
         "email": EVIL, "to": EVIL, "ways": [Way(label=EVIL, url="/oidc")], "mail": True,
+        "directory": False, "refused": EVIL,
         "sign_up": True,
     },
     "sign_up.html": {"email": EVIL, "by_mail": False},

@@ -6,9 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from app.settings import Settings
-from app.web import ways, words
-from app.web.ways import Way
+from app.web import words
 
 
 @pytest.mark.parametrize("path", ["/", "/keys", "/keys/abcdefghijkl", "/audit", "/a_b/c-d"])
@@ -68,13 +66,3 @@ def test_what_is_over_is_over() -> None:
 )  # fmt: skip
 def test_a_browser_is_named(agent: str, said: str) -> None:
     assert words.browser(agent) == said
-
-
-def test_ways_to_sign_in_come_from_the_settings(settings: Settings) -> None:
-    def acme(given: Settings) -> list[Way]:
-        return [Way(label=given.color, url="/oidc")]
-
-    def none(_given: Settings) -> list[Way]:
-        return []
-
-    assert ways.of(settings, [none, acme]) == (Way(label="blue", url="/oidc"),)
