@@ -11,8 +11,8 @@ import pytest
 from jinja2 import UndefinedError
 
 from app.errors import ApiError
-from app.web import render
 from app.identity.federation import Way
+from app.web import render
 
 EVIL = "<script>alert(1)</script>\"'&"
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
