@@ -115,8 +115,11 @@ class Limiter:
                     self._look_at = now + GONE_SECONDS
                     self._begin(counter, key, amount)  # nobody waits for it
                 return self._alone(counter, now)
+            under_way = counter.pending
+            if under_way is None or under_way.done():  # to wait for one that is done is no pause
+                under_way = self._begin(counter, key, amount)
             try:
-                await asyncio.shield(counter.pending or self._begin(counter, key, amount))
+                await asyncio.shield(under_way)
             except Unavailable:
                 return self._alone(counter, now)
         if counter.pending is None and counter.low(self._clock()):
@@ -155,7 +158,8 @@ class Limiter:
         counter.pending = task
 
         def done(ended: asyncio.Task[None]) -> None:
-            counter.pending = None
+            if counter.pending is ended:
+                counter.pending = None
             if not ended.cancelled():
                 ended.exception()
 

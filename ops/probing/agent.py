@@ -28,10 +28,11 @@ EVERY = 2.0  # seconds between two tasks of an agent
 
 @dataclass
 class Agent:
-    """One agent; `peer` gets its tasks."""
+    """One agent; `peer` gets its tasks, and one of all `leads`."""
 
     place: Place
     dialogue: Dialogue
+    leads: bool = False
     peer: Agent | None = None
     since: float | None = None  # connected and registered from then on
     color: str = ""
@@ -71,15 +72,23 @@ class Agent:
                     return
 
     async def _wait(self) -> None:
-        """Wait until it is time to connect; at the end of a run, no longer than between tries."""
+        """Wait until it is time to connect; where there are no sockets one agent looks for all."""
+        place = self.place
+        await self._pause()
+        while self.absent and not (self.leads or place.here.is_set() or place.ended.is_set()):
+            self._due = time.monotonic() + ABSENCE
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait until `_due`; at the end of a run, no longer than between two attempts."""
         place, seconds = self.place, max(0.0, self._due - time.monotonic())
-        event = place.closing if place.ended.is_set() else place.ended
+        hurried = place.ended.is_set()
+        event = place.closing if hurried else place.ended
         with suppress(TimeoutError):
-            await asyncio.wait_for(
-                event.wait(), min(seconds, RETRY) if event is place.closing else seconds
-            )
+            await asyncio.wait_for(event.wait(), min(seconds, RETRY) if hurried else seconds)
 
     def _gone(self, answer: str) -> None:
+        self.place.here.clear()
         self.dialogue.forget()
         self.absent, self.unreachable, self.known, self._limit = answer, "", False, None
         self._due = time.monotonic() + ABSENCE
@@ -162,6 +171,7 @@ class Agent:
         if resumed and self._limit is not None:
             self.resumed += 1
             self.slowest = max(self.slowest, now - (self._limit - LATE))
+        self.place.here.set()
         self.known = self.ever = True
         self.absent = self.unreachable = ""
         self.since = self._progress = now

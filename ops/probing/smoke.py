@@ -72,7 +72,7 @@ async def _get(place: Place, path: str) -> str:
 
 
 async def _read_stream(place: Place) -> None:
-    if why := wrong_with(await _get(place, f"{EVENTS}?count={NUMBERS}&every_ms=10"), NUMBERS):
+    if why := wrong_with(await _get(place, f"{EVENTS}?count={NUMBERS}&every_ms=20"), NUMBERS):
         raise Wrong(f"the stream of {EVENTS}: {why}")
 
 

@@ -43,6 +43,8 @@ class Sockets:
         run = secrets.token_hex(4)
         names = [f"prober-{number:02}" for number in range(count)]
         self._agents = [Agent(self._place, Dialogue(n, run, self.messages)) for n in names]
+        for agent in self._agents[:1]:
+            agent.leads = True
         self._by_name = dict(zip(names, self._agents, strict=True))
         self._tasks: list[asyncio.Task[None]] = []
         for agent, peer in zip(self._agents, self._agents[1:] + self._agents[:1], strict=True):

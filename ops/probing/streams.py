@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,6 @@ class Streams:
         self._session, self._target, self._key, self._losses = session, target, key, losses
         self._count = count
         self._tasks: list[asyncio.Task[None]] = []
-        self._ended = asyncio.Event()
         self._good = self._broken = 0
         self.note = ""
 
@@ -61,15 +59,16 @@ class Streams:
         """Open them, spread over the length of one."""
         apart = COUNT * EVERY_MS / 1000 / max(1, self._count)
         self._tasks = [
-            asyncio.create_task(self._follow(number * apart)) for number in range(self._count)
+            asyncio.create_task(self._follow(number, number * apart))
+            for number in range(self._count)
         ]
 
-    async def _follow(self, pause: float) -> None:
-        while not self._ended.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), pause)
-            if not self._ended.is_set():
-                pause = 0.0 if await self._one() else RETRY
+    async def _follow(self, number: int, pause: float) -> None:
+        """Read one stream after another; where there are none, the first looks for all."""
+        while True:
+            await asyncio.sleep(pause)
+            looks = number == 0 or not self.note
+            pause = 0.0 if looks and await self._one() else RETRY
 
     async def _one(self) -> bool:
         """Read one stream and count it; tell whether the next may follow at once."""

@@ -39,6 +39,7 @@ class Place:
         target: whom to connect to.
         key: returns the API key as it is now.
         losses: is told what was lost.
+        here: the release that serves has sockets, as far as is known.
         ended: no more tasks, and nobody waits for a time to come back.
         closing: nobody connects any more.
     """
@@ -47,6 +48,7 @@ class Place:
     target: Target
     key: Callable[[], str]
     losses: Losses
+    here: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 

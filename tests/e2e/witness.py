@@ -43,6 +43,7 @@ class Account:
     streams: int = 0
     broken: int = 0
     faults: list[Document] = field(default_factory=list)
+    here: bool = True  # the release that serves has sockets; where not, one looks for all
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fault(self, name: str, why: str) -> None:
@@ -111,6 +112,7 @@ class Agent(threading.Thread):
         self.got = self.sent = self.tasks = 0
         self.unanswered: dict[int, Document] = {}
         self.leaving = threading.Event()
+        self.leads = name.endswith("-00")
         self.back_at = time.monotonic()
         self.judged = False  # it was connected once
 
@@ -120,6 +122,9 @@ class Agent(threading.Thread):
             pause = min(self.back_at - time.monotonic(), RETRY if self.end.is_set() else 1e9)
             if pause > 0 and self.end.wait(pause) and self.leaving.wait(min(pause, RETRY)):
                 return
+            if not (self.account.here or self.leads):
+                time.sleep(RETRY)
+                continue
             try:
                 self.stay(WebSocket.open(
                     f"{self.reach.url}/ws",
@@ -134,7 +139,7 @@ class Agent(threading.Thread):
     def away(self, why: str, *, gone: bool) -> None:
         """Try again; too late is lost, but a release without sockets owes nothing."""
         if gone:
-            self.judged, self.token = False, ""
+            self.judged, self.token, self.account.here = False, "", False
         elif self.judged and time.monotonic() > self.back_at + BACK:
             self.account.lose(self.name, f"not back in time: {why}")
             self.judged = False
@@ -188,7 +193,7 @@ class Agent(threading.Thread):
         else:
             self.sent, self.got = answer["received"], -1
             self.unanswered.clear()
-        self.token, self.judged = answer["resume"], True
+        self.token, self.judged, self.account.here = answer["resume"], True, True
         with self.account.lock:
             self.account.opened.add(self.name)
 

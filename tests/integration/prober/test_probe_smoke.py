@@ -56,7 +56,7 @@ async def test_key_without_the_permission_is_none_of_its_faults(
         ({"fault": "refuse"}, "/ws: a task to prober-smoke was refused: inbox_full"),
         ({"fault": "again"}, "came twice"),
         ({"fault": "drop"}, "no end within 0.5 s"),
-        ({"stream_status": 503}, "GET /v1/echo/events?count=3&every_ms=10 answered 503"),
+        ({"stream_status": 503}, "GET /v1/echo/events?count=3&every_ms=20 answered 503"),
         ({"cut_streams": "short"}, "the stream of /v1/echo/events: 1 of 3 numbers"),
         ({"cut_streams": "off"}, "Error"),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.access.counter import HOLD_SECONDS
 from app.access.keys import ApiKey
 from app.access.limits import Limiter
 from app.access.usage import Meter
@@ -109,6 +110,28 @@ async def test_several_processes_together_keep_to_the_limit(
             stand.limiter = limiter
             served += await stand.status(key) == 200
     assert served == 50
+
+
+@pytest.mark.timeout(10)
+async def test_a_request_right_after_a_reservation_that_came_too_late_asks_anew(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is done has not told so yet: who waited for it then stopped the whole process."""
+    key = stand.key(rate_limit=64)
+    ask, others = stand.database.run, list[asyncio.Task[int]]()
+
+    async def slow(*words: Any) -> Any:
+        answer = await ask(*words)
+        if not others:
+            stand.later(HOLD_SECONDS)
+            others.append(asyncio.create_task(stand.status(key)))
+        return answer
+
+    monkeypatch.setattr(stand.database, "run", slow)
+
+    assert await stand.status(key) == 200
+    assert await others[0] == 200
+    assert len(stand.database.asked) == 2
 
 
 async def test_many_at_once_reserve_together(stand: Stand) -> None:
