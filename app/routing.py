@@ -73,11 +73,7 @@ class Route:
             if self.probe:
                 return await self.handler(request)
             if self.open:
-                if not self.foreign:
-                    browser.ours(request)
-                _count(request, request.app[ADDRESS_PACE], network(browser.address(request)))
-                if self.page:
-                    await browser.own_form(request)
+                await _greet(request, self)
             else:
                 await _admit(request, self)
             if self.query is not None:
@@ -92,6 +88,15 @@ class Route:
     def name(self) -> str:
         """The operation's id."""
         return getattr(self.handler, "__name__", "handler")
+
+
+async def _greet(request: web.Request, route: Route) -> None:
+    """Look whether anybody may ask this, from here and this often. Raises ApiError: 403 or 429."""
+    if not route.foreign:
+        browser.ours(request)
+    _count(request, request.app[ADDRESS_PACE], network(browser.address(request)))
+    if route.page:
+        await browser.own_form(request)
 
 
 async def _admit(request: web.Request, route: Route) -> None:
