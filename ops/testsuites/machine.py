@@ -51,7 +51,7 @@ def prepare(root: Path, log: Path, say: Callable[[str], None]) -> Machine:
     Raises:
         UserError: it cannot be had; one line that says why.
     """
-    lacking = preflight.missing()
+    lacking = preflight.missing((*preflight.NEEDS, *preflight.TEST_NEEDS))
     if lacking:
         say(f"installing Debian packages: {' '.join(lacking)}")
         preflight.install(lacking, log, say)

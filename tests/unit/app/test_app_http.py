@@ -342,4 +342,9 @@ def test_only_known_routes_are_there() -> None:
         ("GET", "/reset/style.css"),
         ("POST", "/v1/chat/completions"),
         ("GET", "/v1/models"),
+        ("GET", "/sign-in/oidc"),
+        ("GET", "/sign-in/oidc/callback"),
+        ("GET", "/sign-in/saml"),
+        ("POST", "/sign-in/saml/acs"),
+        ("GET", "/sign-in/saml/metadata"),
     ]
