@@ -53,6 +53,15 @@ NEEDS = (
     Need("ca-certificates", ("/etc/ssl/certs/ca-certificates.crt",)),
 )
 
+# Servers and programs that people sign in with, real in the tests.
+TEST_NEEDS = (
+    Need("slapd", ("slapd",)),
+    Need("ldap-utils", ("ldapmodify",)),
+    Need("xmlsec1", ("xmlsec1",)),
+    Need("chromium", ("chromium",)),
+    Need("chromium-driver", ("chromedriver",)),
+)
+
 
 def search_path() -> str:
     """Return PATH with the folders of administrators' programs, which a user's may lack."""

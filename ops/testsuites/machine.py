@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 
 from ops import preflight
 from ops.console import UserError
-from ops.preflight import Need
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 BUILD_SECONDS = 1500
-# Beyond what a stack needs: what only tests run.
-NEEDS = (Need("chromium", ("chromium",)), Need("chromium-driver", ("chromedriver",)))
 # A process of its own: infra/ is a neighbour that ops/ does not import.
 ENSURE = """
 import json
@@ -54,7 +51,7 @@ def prepare(root: Path, log: Path, say: Callable[[str], None]) -> Machine:
     Raises:
         UserError: it cannot be had; one line that says why.
     """
-    lacking = preflight.missing((*preflight.NEEDS, *NEEDS))
+    lacking = preflight.missing((*preflight.NEEDS, *preflight.TEST_NEEDS))
     if lacking:
         say(f"installing Debian packages: {' '.join(lacking)}")
         preflight.install(lacking, log, say)

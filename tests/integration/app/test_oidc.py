@@ -137,18 +137,6 @@ def test_an_answer_counts_once_in_the_browser_that_asked(
     assert set(why(app)) == {"bad_flow", "bad_answer code"}
 
 
-def test_a_flow_that_took_too_long_is_over(service: Serving, monkeypatch: Any) -> None:
-    from app.identity import flow  # noqa: PLC0415 -- the test's own clock
-
-    monkeypatch.setattr(flow.time, "time", lambda: 1.0)
-    from tests.integration.service import PEPPER  # noqa: PLC0415 -- beside its use
-
-    way, cookie = flow.begin("oidc", PEPPER)
-    person = Person(service)
-    answer = person.back({"state": way.secret("state"), "code": "x"}, cookie=cookie)
-    assert code(answer) == (403, "bad_flow")
-
-
 def test_an_unverified_email_makes_nobody_and_a_taken_one_takes_nothing_over(
     app: App, service: Serving, provider: Provider
 ) -> None:

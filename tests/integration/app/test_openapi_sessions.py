@@ -123,6 +123,14 @@ def test_live_answers_to_strangers_are_what_the_description_says(
     link = app.run("user", "password-link", "--email", EMAIL, "--json").document["token"]
     hold("POST", "/v1/password-resets/confirm", 204, {"token": link, "password": NEW})
     hold("POST", "/v1/password-resets/confirm", 403, {"token": link, "password": NEW})
+    for path in (
+        "/sign-in/oidc",
+        "/sign-in/oidc/callback",
+        "/sign-in/saml",
+        "/sign-in/saml/metadata",
+    ):
+        hold("GET", path, 404)  # none is configured
+    hold("POST", "/sign-in/saml/acs", 404)
     for path in ("/docs", "/docs/style.css", "/v1/providers"):
         hold("GET", path, 200)
 

@@ -96,7 +96,7 @@ def test_the_image_is_made_in_a_process_and_its_answer_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = {"image": "localhost/host:1", "containers_conf": "/c.conf"}
-    monkeypatch.setattr(preflight, "missing", list)
+    monkeypatch.setattr(preflight, "missing", lambda _needs: [])
     monkeypatch.setattr(machine, "ENSURE", f"print('noise'); print({json.dumps(answer)!r})")
     found = machine.prepare(tmp_path, tmp_path / "log", lambda _line: None)
     assert found.env == {"DASH_TEST_IMAGE": "localhost/host:1", "CONTAINERS_CONF": "/c.conf"}
@@ -105,7 +105,7 @@ def test_the_image_is_made_in_a_process_and_its_answer_read(
 def test_an_image_that_cannot_be_made_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight, "missing", list)
+    monkeypatch.setattr(preflight, "missing", lambda _needs: [])
     monkeypatch.setattr(machine, "ENSURE", "raise RuntimeError('no space left')")
     with pytest.raises(UserError, match="no host image: RuntimeError: no space left"):
         machine.prepare(tmp_path, tmp_path / "log", lambda _line: None)
@@ -116,7 +116,7 @@ def test_missing_packages_are_named_before_they_are_installed(
 ) -> None:
     said: list[str] = []
     asked: list[list[str]] = []
-    monkeypatch.setattr(preflight, "missing", lambda: ["podman"])
+    monkeypatch.setattr(preflight, "missing", lambda _needs: ["podman"])
     monkeypatch.setattr(preflight, "install", lambda packages, *_: asked.append(packages))
     monkeypatch.setattr(machine, "ENSURE", 'print(\'{"image": "i", "containers_conf": ""}\')')
     found = machine.prepare(tmp_path, tmp_path / "log", said.append)

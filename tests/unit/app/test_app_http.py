@@ -345,6 +345,11 @@ def test_only_known_routes_are_there() -> None:
         ("POST", "/v1/chat/completions"),
         ("GET", "/v1/models"),
         ("GET", "/v1/providers"),
+        ("GET", "/sign-in/oidc"),
+        ("GET", "/sign-in/oidc/callback"),
+        ("GET", "/sign-in/saml"),
+        ("POST", "/sign-in/saml/acs"),
+        ("GET", "/sign-in/saml/metadata"),
     ]
 
 
