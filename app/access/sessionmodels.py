@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from app.access.sessions import Session
 
 Email = Annotated[str, Field(min_length=3, max_length=LONGEST_EMAIL, pattern=EMAIL)]
-# An email, or a name in a directory; ASCII without spaces, which directories do not fold.
-Login = Annotated[str, Field(min_length=1, max_length=LONGEST_EMAIL, pattern="^[!-~]+$")]
+# One email, or a name in a directory: ASCII without spaces and commas, which nobody folds.
+Login = Annotated[str, Field(min_length=1, max_length=LONGEST_EMAIL, pattern="^[!-+.-~-]+$")]
 # The rules for new passwords hold after normalising; this bounds what is looked at.
 Password = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
 Token = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{43}$", repr=False)]

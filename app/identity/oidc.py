@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.identity.flow import Flow
     from app.settings import Settings
 
-SECRET = "identity_oidc_secret"  # noqa: S105 -- a credential's name
+SECRET = "identity_oidc_secret"  # noqa: S105 -- a credential's name  # pragma: allowlist secret
 CALLBACK = "/sign-in/oidc/callback"
 DISCOVERY_SECONDS = 3600.0
 LONGEST_SUBJECT = 255

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -80,70 +81,63 @@ class Provider:
         return "\n".join(["[oidc]", *lines, '[oidc.roles]\nops = "operator"\nroot = "admin"\n'])
 
 
-def _configuration(issuer: str) -> OPConfiguration:
-    base = "idpyoidc.server.oidc."
-    return OPConfiguration(
-        {
-            "issuer": issuer,
-            "httpc_params": {"verify": True, "timeout": 2},
-            "keys": {"uri_path": "jwks.json", "key_defs": KEYS},
-            "key_conf": {"key_defs": KEYS},
-            "endpoint": {
-                "provider_info": {
-                    "path": ".well-known/openid-configuration",
-                    "class": f"{base}provider_config.ProviderConfiguration",
-                    "kwargs": {},
-                },
-                "authorization": {
-                    "path": "authorization",
-                    "class": f"{base}authorization.Authorization",
-                    "kwargs": {},
-                },
-                "token": {
-                    "path": "token",
-                    "class": f"{base}token.Token",
-                    "kwargs": {"client_authn_method": ["client_secret_basic"]},
-                },
-                "userinfo": {
-                    "path": "userinfo",
-                    "class": f"{base}userinfo.UserInfo",
-                    "kwargs": {"client_authn_method": ["bearer_header"]},
-                },
-            },
-            "authentication": {
-                "anon": {
-                    "acr": "urn:oasis:names:tc:SAML:2.0:ac:classes:InternetProtocolPassword",
-                    "class": "idpyoidc.server.user_authn.user.NoAuthn",
-                    "kwargs": {"user": PERSON},
-                }
-            },
-            "add_ons": {
-                "pkce": {
-                    "function": "idpyoidc.server.oauth2.add_on.pkce.add_support",
-                    "kwargs": {"essential": True, "code_challenge_methods": {"S256": None}},
-                }
-            },
-            "userinfo": {
-                "class": "idpyoidc.server.user_info.UserInfo",
-                "kwargs": {"db": {PERSON: dict(CLAIMS)}},
-            },
-            "scopes_to_claims": {
-                "openid": ["sub"],
-                "email": ["email", "email_verified"],
-                "profile": ["groups"],
-            },
-            "token_handler_args": {
-                "key_conf": {"key_defs": KEYS},
-                "code": CODE,
-                "token": {
-                    "class": "idpyoidc.server.token.jwt_token.JWTToken",
-                    "kwargs": {"lifetime": 3600},
-                },
-                "id_token": {"class": "idpyoidc.server.token.id_token.IDToken", "kwargs": {}},
-            },
-        },
-        base_path="/tmp",
+_OIDC = "idpyoidc.server.oidc."
+ENDPOINTS = {
+    name: {"path": path, "class": f"{_OIDC}{kind}", "kwargs": more}
+    for name, path, kind, more in (
+        (
+            "provider_info",
+            ".well-known/openid-configuration",
+            "provider_config.ProviderConfiguration",
+            {},
+        ),
+        ("authorization", "authorization", "authorization.Authorization", {}),
+        ("token", "token", "token.Token", {"client_authn_method": ["client_secret_basic"]}),
+        ("userinfo", "userinfo", "userinfo.UserInfo", {"client_authn_method": ["bearer_header"]}),
     )
+}
+TOKENS = {
+    "key_conf": {"key_defs": KEYS},
+    "code": CODE,
+    "token": {
+        "class": "idpyoidc.server.token.jwt_token.JWTToken",
+        "kwargs": {"lifetime": 3600},
+    },
+    "id_token": {"class": "idpyoidc.server.token.id_token.IDToken", "kwargs": {}},
+}
+
+
+def _configuration(issuer: str) -> OPConfiguration:
+    anybody = {
+        "acr": "urn:oasis:names:tc:SAML:2.0:ac:classes:InternetProtocolPassword",
+        "class": "idpyoidc.server.user_authn.user.NoAuthn",
+        "kwargs": {"user": PERSON},
+    }
+    pkce = {
+        "function": "idpyoidc.server.oauth2.add_on.pkce.add_support",
+        "kwargs": {"essential": True, "code_challenge_methods": {"S256": None}},
+    }
+    people = {
+        "class": "idpyoidc.server.user_info.UserInfo",
+        "kwargs": {"db": {PERSON: dict(CLAIMS)}},
+    }
+    conf = {
+        "issuer": issuer,
+        "httpc_params": {"verify": True, "timeout": 2},
+        "keys": {"uri_path": "jwks.json", "key_defs": KEYS},
+        "key_conf": {"key_defs": KEYS},
+        "endpoint": ENDPOINTS,
+        "authentication": {"anon": anybody},
+        "add_ons": {"pkce": pkce},
+        "userinfo": people,
+        "scopes_to_claims": {
+            "openid": ["sub"],
+            "email": ["email", "email_verified"],
+            "profile": ["groups"],
+        },
+        "token_handler_args": TOKENS,
+    }
+    return OPConfiguration(deepcopy(conf), base_path="/tmp")  # it writes into what it gets
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -15,7 +15,7 @@ from tests.integration.service import free_port
 
 BASE = "dc=example,dc=org"
 SERVICE = f"cn=dash,{BASE}"
-SERVICE_PASSWORD = "what the service says"
+SERVICE_PASSWORD = "what the service says"  # pragma: allowlist secret
 PASSWORD = "a wren in the winter hedge"  # pragma: allowlist secret
 ADMINS = f"cn=Admins,ou=groups,{BASE}"
 STAFF = f"cn=staff,ou=groups,{BASE}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from pydantic import SecretStr
 
-from app.identity import config, federation, flow
+from app.identity import config, federation, flow, routes
 from app.identity.config import Identity, Ldap, Oidc, Saml
 from app.identity.flow import BadFlow
 from app.settings import Settings, SettingsError
@@ -115,3 +117,14 @@ def test_a_provider_without_its_secret_keeps_the_service_from_starting() -> None
     )
     with pytest.raises(SettingsError, match="the credential identity_oidc_secret is missing"):
         federation.build(settings)
+
+
+async def test_what_fails_on_the_way_back_leads_to_the_page_when_there_is_one() -> None:
+    error = BadFlow()
+    bare = make_mocked_request("GET", "/sign-in/oidc/callback", app=web.Application())
+    with pytest.raises(BadFlow):
+        routes._failed(bare, error)
+    app = web.Application()
+    app.router.add_get(routes.PAGE, routes.oidc_begin)
+    answer = routes._failed(make_mocked_request("GET", "/", app=app), error)
+    assert (answer.status, answer.headers["Location"]) == (303, "/sign-in?error=bad_flow")
