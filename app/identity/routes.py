@@ -171,7 +171,7 @@ ROUTES = [
         handler=oidc_begin,
         status=303,
         open=True,
-        errors=(404, 503),
+        errors=(404,),
     ),
     Route(
         method="GET",
@@ -179,7 +179,7 @@ ROUTES = [
         handler=oidc_back,
         status=303,
         open=True,
-        errors=(403, 404, 409, 503),
+        errors=(404,),
     ),
     Route(
         method="GET",
@@ -196,7 +196,7 @@ ROUTES = [
         status=303,
         open=True,
         foreign=True,
-        errors=(403, 404, 409, 413, 503),
+        errors=(404, 413),
     ),
     Route(
         method="GET",

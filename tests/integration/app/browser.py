@@ -55,6 +55,13 @@ def code(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.document["error"]["code"]
 
 
+def refused(answer: Answer) -> str:
+    """Return the code with which a way back from an identity provider leads to the page."""
+    path, _, said = answer.headers["Location"].partition("?error=")
+    assert (answer.status, path) == (303, "/sign-in"), answer.headers
+    return said
+
+
 def sign_up(service: Serving, email: str = EMAIL, password: str = PASSWORD) -> Answer:
     """Make a user."""
     body = {"email": email, "password": password}

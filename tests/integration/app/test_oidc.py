@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from app.web import words
 from tests.integration.app import openid as op
-from tests.integration.app.browser import COOKIE, PASSWORD, Browser, code, sign_up
+from tests.integration.app.browser import COOKIE, PASSWORD, Browser, code, refused, sign_up
 from tests.integration.app.openid import Provider, openid
 from tests.integration.service import Answer, App, Serving
 
@@ -123,17 +124,17 @@ def test_an_answer_counts_once_in_the_browser_that_asked(
     ann, eve = Person(service), Person(service)
     said = ann.begin()
     eve.begin()
-    assert code(eve.back(said)) == (403, "bad_flow")  # eve's cookie, ann's state: login CSRF
-    assert code(ann.back(said, cookie="")) == (403, "bad_flow")
-    assert code(ann.back({**said, "state": "x"})) == (403, "bad_flow")
-    assert code(ann.back(said, cookie=ann.cookie[:-1] + "A")) == (403, "bad_flow")
+    assert refused(eve.back(said)) == "bad_flow"  # eve's cookie, ann's state: login CSRF
+    assert refused(ann.back(said, cookie="")) == "bad_flow"
+    assert refused(ann.back({**said, "state": "x"})) == "bad_flow"
+    assert refused(ann.back(said, cookie=ann.cookie[:-1] + "A")) == "bad_flow"
     assert ann.back(said).status == 303
     with app.serve(**configured(app, provider)) as other:  # replayed state, in another process
         ann.service = other.ready()
-        assert code(ann.back(said)) == (403, "bad_flow")
+        assert refused(ann.back(said)) == "bad_flow"
     ann.service = service
     again = ann.begin()
-    assert code(ann.back({**again, "code": said["code"]})) == (403, "bad_answer")  # replayed code
+    assert refused(ann.back({**again, "code": said["code"]})) == "bad_answer"  # replayed code
     assert set(why(app)) == {"bad_flow", "bad_answer code"}
 
 
@@ -141,14 +142,14 @@ def test_an_unverified_email_makes_nobody_and_a_taken_one_takes_nothing_over(
     app: App, service: Serving, provider: Provider
 ) -> None:
     provider.claims["email_verified"] = False
-    assert code(Person(service).sign_in()) == (403, "email_unverified")
+    assert refused(Person(service).sign_in()) == "email_unverified"
     provider.claims["email_verified"] = "true"
-    assert code(Person(service).sign_in()) == (403, "email_unverified")
+    assert refused(Person(service).sign_in()) == "email_unverified"
     provider.claims.update({"email_verified": True, "email": "no email"})
-    assert code(Person(service).sign_in()) == (403, "no_email")
+    assert refused(Person(service).sign_in()) == "no_email"
     provider.claims["email"] = "ann@example.org"
     assert sign_up(service, "ann@example.org", PASSWORD).status == 201
-    assert code(Person(service).sign_in()) == (409, "email_taken")
+    assert refused(Person(service).sign_in()) == "email_taken"
     assert why(app) == ["email_unverified", "email_unverified", "no_email", "email_taken"]
 
 
@@ -156,13 +157,13 @@ def test_who_says_no_there_is_not_signed_in_here(app: App, service: Serving) -> 
     person = Person(service)
     said = person.begin()
     answer = person.back({"state": said["state"], "error": "access_denied"})
-    assert (code(answer), why(app)) == ((403, "denied"), ["denied"])
+    assert (refused(answer), why(app)) == ("denied", ["denied"])
 
 
 def test_an_answer_of_another_issuer_is_refused(app: App, service: Serving) -> None:
     person = Person(service)
     said = person.begin()
-    assert code(person.back({**said, "iss": "https://evil.example"})) == (403, "bad_answer")
+    assert refused(person.back({**said, "iss": "https://evil.example"})) == "bad_answer"
     assert why(app) == ["bad_answer issuer"]
 
 
@@ -173,12 +174,12 @@ def test_a_provider_that_is_away_or_says_too_much_is_named_in_the_log(
         person = Person(service.ready())
         said = person.begin()
         provider.padding = 300_000
-        assert code(person.back(said)) == (503, "unavailable")
+        assert refused(person.back(said)) == "unavailable"
         assert "more than 262144 bytes" in service.events("identity.oidc_failed")[0]["why"]
     with app.serve(**configured(app, provider, issuer="http://127.0.0.1:1")) as service:
-        assert code(service.ready().ask("/sign-in/oidc")) == (503, "unavailable")
+        assert refused(service.ready().ask("/sign-in/oidc")) == "unavailable"
     with app.serve(**configured(app, provider, issuer=provider.issuer + "/")) as service:
-        assert code(service.ready().ask("/sign-in/oidc")) == (503, "unavailable")
+        assert refused(service.ready().ask("/sign-in/oidc")) == "unavailable"
         assert "another issuer" in service.events("identity.oidc_failed")[0]["why"]
 
 
@@ -210,3 +211,14 @@ def test_a_service_that_does_not_know_its_address_does_not_start(
     settings = configured(app, provider) | {"public_url": ""}
     done = app.run_as_is("serve", environment=app.environment(**settings))
     assert "DASH_APP_PUBLIC_URL is missing" in done.err
+
+
+def test_the_page_offers_the_provider_and_says_why_it_opened_nothing(service: Serving) -> None:
+    page = service.ask("/sign-in").body.decode()
+    refusal = service.ask(Person(service).back({"state": "x"}).headers["Location"]).body.decode()
+    other = service.ask("/sign-in?error=<b>x</b>").body.decode()
+
+    assert '<a class="button" href="/sign-in/oidc">OpenID Connect</a>' in page
+    assert 'role="alert"' not in page
+    assert words.REFUSED["bad_flow"] in refusal
+    assert 'role="alert"' not in other

@@ -13,7 +13,7 @@ import pytest
 from app.identity import config
 from app.identity.saml import SamlProvider
 from app.settings import Settings
-from tests.integration.app.browser import COOKIE, Browser, code
+from tests.integration.app.browser import COOKIE, Browser, code, refused
 from tests.integration.app.samlidp import ACS, Idp, encoded, idp
 from tests.integration.service import PEPPER, Answer, App, Serving
 
@@ -110,29 +110,29 @@ def test_an_answer_counts_once_in_the_browser_that_asked(
 ) -> None:
     person = Person(service, provider)
     form = person.begin()
-    assert code(person.back(form, cookie="")) == (403, "bad_flow")  # another browser: login CSRF
-    assert code(person.back({**form, "RelayState": "x"})) == (403, "bad_flow")
+    assert refused(person.back(form, cookie="")) == "bad_flow"  # another browser: login CSRF
+    assert refused(person.back({**form, "RelayState": "x"})) == "bad_flow"
     assert person.back(form).status == 303
     with app.serve(**configured(app, provider)) as other:
         person.service = other.ready()
-        assert code(person.back(form)) == (403, "bad_flow")
+        assert refused(person.back(form)) == "bad_flow"
         # Even if the flow were not used up: the assertion itself is, in every process.
         seed = person.cookie.rpartition(".")[0]
         app.database.query(
             "DELETE FROM identity_used WHERE digest = sha256(%s::bytea)", f"saml {seed}".encode()
         )
-        assert code(person.back(form)) == (403, "bad_answer")
+        assert refused(person.back(form)) == "bad_answer"
     assert why(app)[-1] == "bad_answer replayed"
 
 
 def test_an_answer_that_proves_nothing_is_noted(app: App, service: Serving, provider: Idp) -> None:
     person = Person(service, provider)
-    assert code(person.back(person.begin(sign_assertion=False))) == (403, "bad_answer")
+    assert refused(person.back(person.begin(sign_assertion=False))) == "bad_answer"
     form = person.begin()
     del form["SAMLResponse"]
-    assert code(person.back(form)) == (403, "bad_answer")
+    assert refused(person.back(form)) == "bad_answer"
     answer = service.ask("/sign-in/saml/acs", method="POST", body=b"{}", headers=EVIL)
-    assert code(answer) == (403, "bad_flow")
+    assert refused(answer) == "bad_flow"
     assert why(app) == ["bad_answer unsigned", "bad_answer ParseError", "bad_flow"]
     assert PEPPER not in "\n".join(service.lines)
 

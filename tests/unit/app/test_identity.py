@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 from pydantic import SecretStr
 
 from app.identity import config, federation, flow, routes
 from app.identity.config import Identity, Ldap, Oidc, Saml
 from app.identity.flow import BadFlow
 from app.settings import Settings, SettingsError
+from app.web import words
 
 PEPPER = "0123456789abcdef"
 OIDC = Oidc(issuer="https://id.example.org", client_id="dash")
@@ -119,12 +120,14 @@ def test_a_provider_without_its_secret_keeps_the_service_from_starting() -> None
         federation.build(settings)
 
 
-async def test_what_fails_on_the_way_back_leads_to_the_page_when_there_is_one() -> None:
-    error = BadFlow()
-    bare = make_mocked_request("GET", "/sign-in/oidc/callback", app=web.Application())
-    with pytest.raises(BadFlow):
-        routes._failed(bare, error)
-    app = web.Application()
-    app.router.add_get(routes.PAGE, routes.oidc_begin)
-    answer = routes._failed(make_mocked_request("GET", "/", app=app), error)
+def test_what_fails_on_the_way_back_leads_to_the_page() -> None:
+    answer = routes._failed(BadFlow())
     assert (answer.status, answer.headers["Location"]) == (303, "/sign-in?error=bad_flow")
+
+
+def test_the_page_has_words_for_every_code_that_the_operators_page_names() -> None:
+    page = Path("docs/operations/identity.md").read_text("utf-8").split("## What people see")[1]
+    rows = re.findall(r"(?m)^\| (`[a-z_`, ]+) \|", page)
+    codes = {code for row in rows for code in re.findall("[a-z_]+", row)}
+    assert {"bad_flow", "no_role"} <= codes
+    assert codes <= words.REFUSED.keys()
