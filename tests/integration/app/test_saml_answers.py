@@ -114,7 +114,7 @@ async def test_an_answer_to_another_browser_is_refused(stage: Stage) -> None:
     assert await stage.why(xml) == "UnsolicitedResponse"
     theirs = xml.split('InResponseTo="')[1].split('"')[0]
     # Only the answer around it can be changed; what was signed still says for whom it is.
-    assert await stage.why(xml.replace(theirs, stage.request, 1)) in ("Exception", "confirmation")
+    assert await stage.why(xml.replace(theirs, stage.request, 1)) == "UnsolicitedResponse"
 
 
 async def test_an_answer_that_nobody_asked_for_is_refused(stage: Stage) -> None:
@@ -135,10 +135,10 @@ async def test_an_assertion_for_another_service_is_refused(stage: Stage) -> None
 
 async def test_an_assertion_for_another_address_is_refused(stage: Stage) -> None:
     xml = stage.idp.answer(stage.request, destination="https://other.example.org/acs")
-    assert await stage.why(xml) == "BadAnswer"
+    assert await stage.why(xml) == "no assertion"  # of the library: the destination
     outside = xml.replace('Destination="https://other.example.org/acs"', f'Destination="{ACS}"')
     assert outside != xml
-    assert await stage.why(outside) == "VerificationError"
+    assert await stage.why(outside) in ("VerificationError", "confirmation")
 
 
 async def test_old_digests_and_names_for_one_visit_are_refused(stage: Stage) -> None:
