@@ -20,7 +20,7 @@ from aiohttp.http_websocket import WSMsgType
 
 from app import log
 from app.agents import ending, frames
-from app.agents.ending import Ending
+from app.agents.ending import Ending, Over
 from app.agents.frames import Ack, Heartbeat, Register, Result, Task
 from app.agents.service import Sent
 from app.errors import Unavailable
@@ -92,8 +92,8 @@ class Connection:
         self._request = request
         try:
             await self._read()
-        except Ending as end:
-            self.end(end)
+        except Over as over:
+            self.end(over.ending)
         finally:
             if self._closing is None:
                 self.ending = self._socket.broken
@@ -147,7 +147,7 @@ class Connection:
             if self.ending is not None:
                 return
             if message.type is WSMsgType.BINARY:
-                raise ending.BINARY
+                raise Over(ending.BINARY)
             if message.type is not WSMsgType.TEXT:
                 return
             self._pace()
@@ -162,11 +162,11 @@ class Connection:
         self.heard = time.monotonic()
         self._even = max(self._even, self.heard) + self._step
         if self._even - self.heard > FLOOD_SECONDS:
-            raise ending.FLOOD
+            raise Over(ending.FLOOD)
 
     async def _register(self, frame: Frame) -> None:
         if not isinstance(frame, Register):
-            raise ending.UNREGISTERED
+            raise Over(ending.UNREGISTERED)
         found = await self._patiently(lambda: self._hub.service.register(self.credential, frame))
         agent = found.agent
         self.at = found.after
@@ -195,7 +195,7 @@ class Connection:
         assert self.registered is not None  # noqa: S101 -- by the reader
         agent, generation = self.registered.agent, self.registered.generation
         if isinstance(frame, Register):
-            raise ending.UNREGISTERED
+            raise Over(ending.UNREGISTERED)
         if not self._confirmed:
             await self._patiently(lambda: self._hub.service.confirm(agent.id, generation))
             self._confirmed = True
@@ -204,7 +204,7 @@ class Connection:
             self.say(frames.write("heartbeat", t=frame.t, at=datetime.now(UTC).isoformat()))
         elif isinstance(frame, Ack):
             if frame.seq > self.at:
-                raise ending.gap(self.at, frame.seq)
+                raise Over(ending.gap(self.at, frame.seq))
             self.acked = max(self.acked, frame.seq)
         else:
             await self._keep(frame, size)
@@ -245,9 +245,9 @@ class Connection:
                 for answer in answers([each.seq for each in batch], taken.refused):
                     self.say(answer)
                 self._hub.wake(taken.here)
-        except Ending as end:
+        except Over as over:
             self._taken.clear()
-            self.end(end)
+            self.end(over.ending)
         finally:
             self._taking = None
 
@@ -263,8 +263,8 @@ class Connection:
                     await self._send(self._answers.popleft())
                 if self._more and self.ending is None:
                     await self._deliver()
-        except Ending as end:
-            self.end(end)
+        except Over as over:
+            self.end(over.ending)
         except (ConnectionError, RuntimeError):
             self._more = False  # the reader finds out
             self._answers.clear()
@@ -293,17 +293,17 @@ class Connection:
         self.writing_since = None
 
     async def _patiently[T](self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do work on the database, again while it is away for a short time. Raises Ending."""
+        """Do work on the database, again while it is away for a short time. Raises Over."""
         until = time.monotonic() + BUSY_SECONDS
         while True:
             try:
                 return await work()
             except Unavailable:
                 if time.monotonic() > until:
-                    raise ending.BUSY from None
+                    raise Over(ending.BUSY) from None
             except psycopg.Error as error:
                 _log.error("agents.refused_by_database", error=type(error).__name__)
-                raise ending.BUSY from None
+                raise Over(ending.BUSY) from None
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _close(self, end: Ending) -> None:
