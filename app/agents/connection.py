@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from aiohttp import web
@@ -51,7 +50,7 @@ class Socket(web.WebSocketResponse):
     def __init__(self, protocol: str, most: int, heartbeat: float) -> None:
         super().__init__(
             protocols=(protocol,), compress=False, max_msg_size=most, heartbeat=heartbeat,
-            timeout=GRACE_SECONDS,
+            timeout=GRACE_SECONDS - 0.5,
         )  # fmt: skip
         self._most = most
         self.broken: Ending | None = None
@@ -309,9 +308,9 @@ class Connection:
     async def _close(self, end: Ending) -> None:
         """Say why and close; who does not read that is cut off."""
         await self._settle()
-        with suppress(TimeoutError, ConnectionError, RuntimeError):
-            async with asyncio.timeout(GRACE_SECONDS):
-                await self._socket.close(code=end.code, message=end.reason)
+        # A task of its own: one that waits for a full buffer may end as if it had been cancelled.
+        closing = asyncio.create_task(self._socket.close(code=end.code, message=end.reason))
+        await _within(closing, GRACE_SECONDS)
         self._stop()
 
     async def _settle(self) -> None:
@@ -327,9 +326,11 @@ class Connection:
             transport.abort()
 
 
-async def _within(task: asyncio.Task[None], seconds: float) -> None:
+async def _within(task: asyncio.Task[Any], seconds: float) -> None:
+    """Wait for a task, and cancel it when it takes longer; how it ends does not matter."""
     await asyncio.wait({task}, timeout=seconds)
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def answers(seqs: Sequence[int], refused: Mapping[int, str]) -> Iterator[str]:

@@ -68,8 +68,7 @@ async def throughput(serving: Serving, key: str, pairs: int, seconds: float) -> 
         async def run(sender: Agent, to: Agent) -> None:
             while time.perf_counter() < end:
                 await sender.task(to.name, x="y" * 100)
-                while len(sender.unsent) >= WINDOW:
-                    await asyncio.sleep(0.001)
+                await sender.until(lambda: len(sender.unsent) < WINDOW)
                 if to.seen % WINDOW == 0:
                     await to.send("ack", seq=to.seen)
 
@@ -91,8 +90,7 @@ async def delay(serving: Serving, key: str, rounds: int) -> str:
         for number in range(1, rounds + 1):
             started = time.perf_counter()
             await one.task("two")
-            while two.seen < number:
-                await asyncio.sleep(0)
+            await two.reaches(number)
             found.append((time.perf_counter() - started) * 1000)
             await two.send("ack", seq=number)
             await asyncio.sleep(0.005)
@@ -113,13 +111,15 @@ def main() -> int:
         Steps(app.database, schema.DIRECTORY, {}).run()
         users = -(-given.agents // OF_A_USER)
         keys = [app.key(f"u{n}@example.org", MAY) for n in range(users)]
-        print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
+        sys.stdout.write(f"Python {platform.python_version()}, {os.cpu_count()} cores\n")
         with app.serve() as serving:
             serving.ready()
             for line in asyncio.run(idle(serving, keys, given.agents)):
-                print(line)
-            print(asyncio.run(delay(serving, keys[0], 500)))
-            print(asyncio.run(throughput(serving, keys[0], given.pairs, given.seconds)))
+                sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{asyncio.run(delay(serving, keys[0], 500))}\n")
+            sys.stdout.write(
+                f"{asyncio.run(throughput(serving, keys[0], given.pairs, given.seconds))}\n"
+            )
     return 0
 
 

@@ -32,6 +32,7 @@ class Agent:
         self.unsent: dict[int, dict[str, Any]] = {}  # by seq, until accepted
         self.seen = self.seq = self.accepted = 0
         self.closed: tuple[int | None, str] | None = None
+        self._changed = asyncio.Event()
         self.on: Serving | None = None
         self._session: aiohttp.ClientSession | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -105,7 +106,9 @@ class Agent:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, (self.name, self.closed, self.frames[-3:])
-            await asyncio.sleep(0.01)
+            self._changed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), 0.05)
 
     async def reaches(self, seq: int, seconds: float = 10) -> None:
         """Wait until so many messages came."""
@@ -138,6 +141,7 @@ class Agent:
             return
 
     def _take(self, frame: dict[str, Any]) -> None:
+        self._changed.set()
         if frame["type"] == "registered":
             self.welcome = frame
         elif frame["type"] in ("task", "result"):
