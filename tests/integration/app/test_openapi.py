@@ -90,7 +90,7 @@ def test_live_answers_are_what_the_description_says(service: Serving, key: str) 
     hold("POST", "/v1/keys", 401, WIDE, by="nobody")
     hold("POST", "/v1/keys", 403, {"name": "x", "permissions": ["users:write"]})
     hold("GET", "/v1/me", 401, by="")
-    hold("GET", "/v1/agents?all=true", 200)
+    hold("GET", "/v1/agents?all=true", 403)
     hold("DELETE", "/v1/agents/nobody", 404)
     hold("GET", "/ws", 400)
 
