@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 VERSION = "3.1.0"
 _REF = "#/components/schemas/{model}"
-_VARIABLE = re.compile(r"\{(\w+)(?::((?:[^{}]|\{\d+\})+))?\}")
+_VARIABLE = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[\d,]+\})+))?\}")
 _TEXT = {"schema": {"type": "string"}}
 _HEADERS = {
     "Retry-After": {"description": "Seconds after which another try makes sense.", **_TEXT},

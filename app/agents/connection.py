@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from aiohttp import web
@@ -20,7 +19,7 @@ from aiohttp.http_websocket import WSMsgType
 
 from app import log
 from app.agents import ending, frames
-from app.agents.ending import Ending
+from app.agents.ending import Ending, Over
 from app.agents.frames import Ack, Heartbeat, Register, Result, Task
 from app.agents.service import Sent
 from app.errors import Unavailable
@@ -51,7 +50,7 @@ class Socket(web.WebSocketResponse):
     def __init__(self, protocol: str, most: int, heartbeat: float) -> None:
         super().__init__(
             protocols=(protocol,), compress=False, max_msg_size=most, heartbeat=heartbeat,
-            timeout=GRACE_SECONDS,
+            timeout=GRACE_SECONDS - 0.5,
         )  # fmt: skip
         self._most = most
         self.broken: Ending | None = None
@@ -92,8 +91,8 @@ class Connection:
         self._request = request
         try:
             await self._read()
-        except Ending as end:
-            self.end(end)
+        except Over as over:
+            self.end(over.ending)
         finally:
             if self._closing is None:
                 self.ending = self._socket.broken
@@ -147,7 +146,7 @@ class Connection:
             if self.ending is not None:
                 return
             if message.type is WSMsgType.BINARY:
-                raise ending.BINARY
+                raise Over(ending.BINARY)
             if message.type is not WSMsgType.TEXT:
                 return
             self._pace()
@@ -162,11 +161,11 @@ class Connection:
         self.heard = time.monotonic()
         self._even = max(self._even, self.heard) + self._step
         if self._even - self.heard > FLOOD_SECONDS:
-            raise ending.FLOOD
+            raise Over(ending.FLOOD)
 
     async def _register(self, frame: Frame) -> None:
         if not isinstance(frame, Register):
-            raise ending.UNREGISTERED
+            raise Over(ending.UNREGISTERED)
         found = await self._patiently(lambda: self._hub.service.register(self.credential, frame))
         agent = found.agent
         self.at = found.after
@@ -195,7 +194,7 @@ class Connection:
         assert self.registered is not None  # noqa: S101 -- by the reader
         agent, generation = self.registered.agent, self.registered.generation
         if isinstance(frame, Register):
-            raise ending.UNREGISTERED
+            raise Over(ending.UNREGISTERED)
         if not self._confirmed:
             await self._patiently(lambda: self._hub.service.confirm(agent.id, generation))
             self._confirmed = True
@@ -204,7 +203,7 @@ class Connection:
             self.say(frames.write("heartbeat", t=frame.t, at=datetime.now(UTC).isoformat()))
         elif isinstance(frame, Ack):
             if frame.seq > self.at:
-                raise ending.gap(self.at, frame.seq)
+                raise Over(ending.gap(self.at, frame.seq))
             self.acked = max(self.acked, frame.seq)
         else:
             await self._keep(frame, size)
@@ -245,9 +244,9 @@ class Connection:
                 for answer in answers([each.seq for each in batch], taken.refused):
                     self.say(answer)
                 self._hub.wake(taken.here)
-        except Ending as end:
+        except Over as over:
             self._taken.clear()
-            self.end(end)
+            self.end(over.ending)
         finally:
             self._taking = None
 
@@ -263,8 +262,8 @@ class Connection:
                     await self._send(self._answers.popleft())
                 if self._more and self.ending is None:
                     await self._deliver()
-        except Ending as end:
-            self.end(end)
+        except Over as over:
+            self.end(over.ending)
         except (ConnectionError, RuntimeError):
             self._more = False  # the reader finds out
             self._answers.clear()
@@ -293,25 +292,25 @@ class Connection:
         self.writing_since = None
 
     async def _patiently[T](self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do work on the database, again while it is away for a short time. Raises Ending."""
+        """Do work on the database, again while it is away for a short time. Raises Over."""
         until = time.monotonic() + BUSY_SECONDS
         while True:
             try:
                 return await work()
             except Unavailable:
                 if time.monotonic() > until:
-                    raise ending.BUSY from None
+                    raise Over(ending.BUSY) from None
             except psycopg.Error as error:
                 _log.error("agents.refused_by_database", error=type(error).__name__)
-                raise ending.BUSY from None
+                raise Over(ending.BUSY) from None
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _close(self, end: Ending) -> None:
         """Say why and close; who does not read that is cut off."""
         await self._settle()
-        with suppress(TimeoutError, ConnectionError, RuntimeError):
-            async with asyncio.timeout(GRACE_SECONDS):
-                await self._socket.close(code=end.code, message=end.reason)
+        # A task of its own: one that waits for a full buffer may end as if it had been cancelled.
+        closing = asyncio.create_task(self._socket.close(code=end.code, message=end.reason))
+        await _within(closing, GRACE_SECONDS)
         self._stop()
 
     async def _settle(self) -> None:
@@ -327,9 +326,11 @@ class Connection:
             transport.abort()
 
 
-async def _within(task: asyncio.Task[None], seconds: float) -> None:
+async def _within(task: asyncio.Task[Any], seconds: float) -> None:
+    """Wait for a task, and cancel it when it takes longer; how it ends does not matter."""
     await asyncio.wait({task}, timeout=seconds)
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def answers(seqs: Sequence[int], refused: Mapping[int, str]) -> Iterator[str]:

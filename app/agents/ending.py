@@ -22,6 +22,14 @@ class Ending(Exception):
         return text.decode("utf-8", "ignore").encode()
 
 
+class Over(Exception):
+    """Raised where an end is found."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.word)
+        self.ending = ending
+
+
 def malformed(what: str) -> Ending:
     """Return the end of what sends something else than messages."""
     return Ending(1007, "malformed", what)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from app.access.keymodels import NAME
-from app.agents.ending import malformed
+from app.agents.ending import Over, malformed
 from app.models import WHOLE, Body
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ _FRAMES: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="
 
 
 def read(text: str) -> Frame:
-    """Return a message. Raises Ending: it is none."""
+    """Return a message. Raises Over: it is none."""
     try:
         return _FRAMES.validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise malformed(f"{where}: {first['msg']}" if where else first["msg"]) from None
+        raise Over(malformed(f"{where}: {first['msg']}" if where else first["msg"])) from None
 
 
 def write(kind: str, **fields: object) -> str:
@@ -89,11 +89,11 @@ def write(kind: str, **fields: object) -> str:
 
 
 def body_text(body: dict[str, Any]) -> str:
-    """Return a body as it is kept. Raises Ending: it holds numbers that JSON has not."""
+    """Return a body as it is kept. Raises Over: it holds numbers that JSON has not."""
     try:
         return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except ValueError:
-        raise malformed("body: a number is out of range") from None
+        raise Over(malformed("body: a number is out of range")) from None
 
 
 def delivered(kept: Kept) -> str:

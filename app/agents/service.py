@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.agents import ending, resume
 from app.agents.credentials import Credential, CredentialRepository
+from app.agents.ending import Over
 from app.agents.mailbox import Kept, Mailbox
 from app.agents.processes import ProcessRepository
 from app.agents.store import Agent, AgentRepository
@@ -60,7 +61,7 @@ class Taken:
 
 
 class AgentService:
-    """Agents of one process. Every refusal is an Ending or an ApiError."""
+    """Agents of one process. Every refusal is an Over or an ApiError."""
 
     def __init__(self, database: Transactions, settings: Settings, process: UUID) -> None:
         self._database, self._settings, self.process = database, settings, process
@@ -71,7 +72,7 @@ class AgentService:
         """Begin a connection; the one before can write no more and is told so.
 
         Raises:
-            Ending: the token is not the agent's latest, or the credential counts no more.
+            Over: the token is not the agent's latest, or the credential counts no more.
         """
 
         async def work(connection: AsyncConnection) -> Registered:
@@ -82,11 +83,11 @@ class AgentService:
             agent = await agents.lock(user_id, wish.name)
             if agent is None:
                 if await agents.count(user_id) >= MOST_AGENTS:
-                    raise ending.TOO_MANY
+                    raise Over(ending.TOO_MANY)
                 await agents.create(user_id, wish.name)
                 agent = await agents.lock(user_id, wish.name)
             if agent is None:  # removed again between the two
-                raise ending.BUSY
+                raise Over(ending.BUSY)
             after = self._after(agent, wish)
             generation = await agents.connect(agent.id, self.process, wish.capabilities)
             notes: list[Sequence[object]] = []
@@ -109,31 +110,31 @@ class AgentService:
         return found
 
     def _after(self, agent: Agent, wish: Register) -> int:
-        """Return the number after which messages go on. Raises Ending."""
+        """Return the number after which messages go on. Raises Over."""
         if wish.resume is None:
             return agent.acked
         if wish.seen > agent.sent or not resume.opens(self._pepper, agent, wish.resume):
-            raise ending.RESUME
+            raise Over(ending.RESUME)
         return max(wish.seen, agent.acked)
 
     async def _still(self, connection: AsyncConnection, credential: Credential) -> float | None:
-        """Return how long a credential lasts. Raises Ending: it counts no more."""
+        """Return how long a credential lasts. Raises Over: it counts no more."""
         idle = self._settings.session_idle_seconds
         found = await CredentialRepository(connection).look([credential], idle)
         if word := found[credential].word:
-            raise ending.revoked(word)
+            raise Over(ending.revoked(word))
         return found[credential].ends_in
 
     async def confirm(self, agent_id: UUID, generation: int) -> None:
-        """Note that an agent got its new token. Raises Ending."""
+        """Note that an agent got its new token. Raises Over."""
         if not await self._database.run(lambda c: AgentRepository(c).confirm(agent_id, generation)):
-            raise ending.REPLACED
+            raise Over(ending.REPLACED)
 
     async def take(self, sender: Agent, generation: int, batch: Sequence[Sent]) -> Taken:
         """Keep messages for their receivers, in order; those that were taken already are not.
 
         Raises:
-            Ending: there is a newer connection, or numbers are left out.
+            Over: there is a newer connection, or numbers are left out.
         """
 
         async def work(connection: AsyncConnection) -> Taken:
@@ -142,7 +143,7 @@ class AgentService:
             known = await agents.lock_several(sender.user_id, names)
             me = known.get(sender.name)
             if me is None or me.id != sender.id or me.generation != generation:
-                raise ending.REPLACED
+                raise Over(ending.REPLACED)
             sorting = _Sorting(me, known, self._settings.agent_inbox)
             for each in batch:
                 sorting.add(each)
@@ -240,13 +241,13 @@ class _Sorting:
         self.rows: list[tuple[UUID, int, str, str, str, bool | None, str]] = []
 
     def add(self, each: Sent) -> None:
-        """Sort one. Raises Ending: the one before is missing."""
+        """Sort one. Raises Over: the one before is missing."""
         if each.seq <= self.received:
             if code := self._refusals.get(str(each.seq)):
                 self.refused[each.seq] = code
             return
         if each.seq != self.received + 1:
-            raise ending.gap(self.received + 1, each.seq)
+            raise Over(ending.gap(self.received + 1, each.seq))
         self.received = each.seq
         to = self._known.get(each.to)
         last = self.sent.get(to.id, to.sent) if to is not None else 0

@@ -50,6 +50,11 @@ FROM users
 """
 BREAKERS = "INSERT INTO breaker_state (deployment, state) VALUES ('p/x', 'open')"
 IDENTITIES = "INSERT INTO identities (provider, subject, user_id) SELECT 'ldap', id, id FROM users"
+AGENTS = "INSERT INTO agents (user_id, name, sent) SELECT id, 'a', 1 FROM users LIMIT 1"
+MESSAGES = (
+    "INSERT INTO agent_messages (agent_id, seq, sender, kind, task_id, body) "
+    "SELECT id, 1, 'a', 'task', 't', '{}' FROM agents"
+)
 FILL = {
     "0001_initial": (USERS, KEYS),
     "0004_key_limits": (LIMITS, USAGE),
@@ -57,6 +62,7 @@ FILL = {
     "0006_audit": (AUDIT,),
     "0007_llm_calls": (CALLS,),
     "0008_breaker_state": (BREAKERS,),
+    "0009_agents": (AGENTS, MESSAGES),
     "0010_identities": (IDENTITIES,),
 }
 RELEASE = schema.load()
