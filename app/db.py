@@ -86,6 +86,10 @@ class Database:
 
     async def _transaction[T](self, work: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
         async with self.pool.connection() as connection:
+            if connection.autocommit:
+                # The pool checks a connection in that mode, and leaves it there when the check is
+                # cancelled: each statement would be a transaction of its own from then on.
+                await connection.set_autocommit(False)
             return await work(connection)
 
     def _leave[T](self, task: asyncio.Task[T]) -> None:

@@ -15,7 +15,8 @@ The report, one JSON document (times are seconds since the epoch, unless `_ms`):
   sending interval; `own_delay_ms`: how late the prober itself was at worst
 - `reachable`: whether anything answered in the last 5 s; `failures`: the first 50
 - `sockets`: `n` (agents that were registered), `lost` of them, `reconnects`, `open` by colour,
-  `messages` (that have an end), `lost_messages` (`refused` of them), `doubled`, `out_of_order`,
+  `messages` (that have an end), `lost_messages` (`refused` of them), `late` (10 s and
+  more), `doubled`, `out_of_order`,
   `holes` (numbers that never came), `unfinished`, `slowest_reconnect_ms` beyond `after_ms`
 - `streams`: `n` that ended, `broken` of them
 - `smoke`: at the end, what was wrong with one agent and one stream, "" when nothing was

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from ops.probing.dialogue import Broken, Dialogue, Document
-from ops.probing.wire import Absent, Place, Socket, Unreachable, connect, parsed, send
+from ops.probing.wire import Absent, Place, Socket, Unreachable, connect, ending, parsed, send
 
 RESTART, REPLACED, REFUSED = 1012, 4001, 1008
-ABNORMAL = 1006
 LATE = 10.0  # seconds beyond `after_ms` in which an agent must be back
 ANSWER = 10.0  # seconds in which `register` is answered, and a message accepted
 RETRY = 0.5  # seconds between two attempts
@@ -151,7 +150,7 @@ class Agent:
                         return document
         except TimeoutError:
             raise Unreachable(f"no answer to register within {ANSWER:g} s") from None
-        code, reason = socket.close_code or ABNORMAL, str(message.extra or "")
+        code, reason = ending(message)
         if code == REFUSED and self.dialogue.token:
             self.lose(f"it was not let back: {reason}", "", self.color)
             self.dialogue.forget()
@@ -195,7 +194,7 @@ class Agent:
                 continue
             for answer in answers:
                 await self._say(socket, answer)
-        return socket.close_code or ABNORMAL, str(message.extra or "")
+        return ending(message)
 
     async def _tick(self, socket: Socket) -> None:
         """Send a task now and then, acknowledge, and look whether anybody answers."""

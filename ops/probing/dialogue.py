@@ -20,8 +20,9 @@ class Broken(Exception):
 class Dialogue:
     """One agent, over all its connections.
 
-    `seen` is the highest number it was sent, `missing` those below it that never came. `outbox`
-    are its own messages that the service has not answered for.
+    `seen` is the highest number it was sent, `missing` those below it that never came; up to
+    `repeated` they may come again. `outbox` are its own messages that the service has not answered
+    for.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Dialogue:
     sent: int = 0
     answered: int = 0
     out_of_order: int = 0
+    repeated: int = 0
     missing: set[int] = field(default_factory=set)
     outbox: dict[int, Document] = field(default_factory=dict)
 
@@ -46,16 +48,20 @@ class Dialogue:
         received, acked = int(document["received"]), int(document["acked"])
         resumed, self.token = bool(self.token), str(document["resume"])
         if not resumed:
-            self._begin(received, acked)
+            self._begin(received, acked, int(document["sent"]))
             return []
         if received < self.answered:
             raise Broken(f"the service forgot messages: {received} received, {self.answered} said")
         self._accepted(received)
         return [self.outbox[seq] for seq in sorted(self.outbox)]
 
-    def _begin(self, received: int, acked: int) -> None:
-        """Begin where the service stands: what an earlier run left is no concern of this one."""
+    def _begin(self, received: int, acked: int, repeated: int) -> None:
+        """Begin where the service stands: what an earlier run left is no concern of this one.
+
+        Without a token, what was sent and not acknowledged may come again.
+        """
         self.sent = self.answered = received
+        self.repeated = repeated
         self.seen, self.acked = None, acked
         self.outbox.clear()
         self.missing.clear()
@@ -116,9 +122,12 @@ class Dialogue:
 
     def _arrived(self, kind: str, document: Document) -> list[Document]:
         task, sender = str(document["task_id"]), str(document["from"])
-        wrong = self._number(int(document["seq"]))
+        seq, identity = int(document["seq"]), f"{kind} {task}"
+        wrong = self._number(seq)
         ours = task.startswith(f"{self.run}-")
-        again = ours and not self.messages.arrive(f"{kind} {task}")
+        if seq <= self.repeated and self.messages.knows(identity):
+            return []
+        again = ours and not self.messages.arrive(identity)
         if again:
             raise Broken(f"{kind} {task} came twice")
         if wrong:

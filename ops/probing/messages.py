@@ -1,8 +1,8 @@
 """Every message that agents of the prober send one another, from sending to arrival.
 
 A message is lost when the service has accepted it and it does not come though its receiver is
-connected, or when it was refused; doubled when it comes twice, under whatever number. Clocks are
-monotonic, in seconds.
+connected, or when it was refused; one that comes late after all is late, not lost. It is doubled
+when it comes twice, under whatever number. Clocks are monotonic, in seconds.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Message:
     sender: str
     to: str
     accepted: float | None = None
+    overdue: bool = False
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Messages:
     """All messages of a run. Those that arrived are only counted, and known by their ids."""
 
     sent: int = 0
-    lost: int = 0
+    late: int = 0
     doubled: int = 0
     refused: int = 0
     written_off: int = 0
@@ -51,7 +52,10 @@ class Messages:
         """Note that the service read it and keeps it back: its receiver exists and reads."""
         if self.open.pop(identity, None) is not None:
             self.refused += 1
-            self.lost += 1
+
+    def knows(self, identity: str) -> bool:
+        """Tell whether a message has arrived."""
+        return identity in self._arrived
 
     def arrive(self, identity: str) -> bool:
         """Note an arrival; False for one that had arrived before."""
@@ -59,7 +63,8 @@ class Messages:
             self.doubled += 1
             return False
         self._arrived.add(identity)
-        self.open.pop(identity, None)
+        if (message := self.open.pop(identity, None)) is not None:
+            self.late += message.overdue
         return True
 
     def write_off(self, name: str) -> None:
@@ -72,7 +77,7 @@ class Messages:
     def overdue(
         self, now: float, since: Callable[[str], float | None], seconds: float = OVERDUE
     ) -> Iterator[tuple[str, Message]]:
-        """Count as lost, and return, what was accepted and has had its time to arrive.
+        """Count as lost, and return once, what was accepted and has had its time to arrive.
 
         Args:
             now: the clock.
@@ -81,19 +86,28 @@ class Messages:
         """
         for identity, message in list(self.open.items()):
             up = since(message.to)
-            if message.accepted is None or up is None:
+            if message.overdue or message.accepted is None or up is None:
                 continue
             if now - max(message.accepted, up) >= seconds:
-                del self.open[identity]
-                self.lost += 1
+                message.overdue = True
                 yield identity, message
 
     @property
-    def owed(self) -> int:
-        """How many the service has accepted and not delivered yet."""
-        return sum(message.accepted is not None for message in self.open.values())
+    def missing(self) -> list[Message]:
+        """Those that are overdue and have not come so far."""
+        return [message for message in self.open.values() if message.overdue]
+
+    @property
+    def lost(self) -> int:
+        """How many are lost, as of now."""
+        return self.refused + len(self.missing)
+
+    @property
+    def unfinished(self) -> int:
+        """How many have no end yet."""
+        return len(self.open) - len(self.missing)
 
     @property
     def judged(self) -> int:
         """How many have an end: arrived or lost."""
-        return self.sent - len(self.open) - self.written_off
+        return self.sent - self.unfinished - self.written_off

@@ -71,7 +71,6 @@ class Sockets:
         now = time.monotonic()
         for _, message in self.messages.overdue(now, self._since, **seconds):
             sender, to = self._by_name[message.sender], self._by_name[message.to]
-            to.lost = True
             why = f"a message of {message.sender} was accepted and did not come"
             self._losses.add("message", message.to, why, sender.color, to.color)
 
@@ -85,6 +84,8 @@ class Sockets:
         while time.monotonic() < end and not self._settled():  # noqa: ASYNC110 -- many states
             await asyncio.sleep(0.05)
         self._overdue(seconds=0)
+        for message in self.messages.missing:
+            self._by_name[message.to].lost = True
         self._place.closing.set()
         await asyncio.gather(*(agent.leave() for agent in self._agents))
         if not self._tasks:
@@ -129,8 +130,9 @@ class Sockets:
             "messages": self.messages.judged,
             "lost_messages": self.messages.lost,
             "refused": self.messages.refused,
+            "late": self.messages.late,
             "doubled": self.messages.doubled,
             "out_of_order": sum(d.out_of_order for d in dialogues),
             "holes": sum(len(d.missing) for d in dialogues),
-            "unfinished": len(self.messages.open),
+            "unfinished": self.messages.unfinished,
         }

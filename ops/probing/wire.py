@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ops.probing.losses import Losses
 
 ABSENT = (403, 404)  # no right to be here, or nothing is here
+NO_CODE, ABNORMAL = 1005, 1006  # of a frame without a code, and of no frame
 LONGEST = 1 << 20  # bytes of a message
 Socket = aiohttp.ClientWebSocketResponse
 
@@ -85,6 +86,17 @@ async def send(socket: Socket, document: Document) -> None:
     """Send a message; whether it got there is for the answers to say."""
     with suppress(aiohttp.ClientError, OSError):  # whoever reads hears how it ended
         await socket.send_str(json.dumps(document, separators=(",", ":")))
+
+
+def ending(message: aiohttp.WSMessage) -> tuple[int, str]:
+    """Return code and reason of what ended a connection: 1006 where no close frame came.
+
+    The frame is asked, not the socket: that says 1006 as well when its own answer to the frame
+    finds the connection closed, and who says goodbye need not wait for it.
+    """
+    if message.type is aiohttp.WSMsgType.CLOSE:
+        return int(message.data or NO_CODE), str(message.extra or "")
+    return ABNORMAL, ""
 
 
 def parsed(text: str) -> Document:

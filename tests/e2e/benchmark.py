@@ -2,7 +2,8 @@
 
 One round: deploy, rollback to the warm colour, deploy of a release with an expand step, deploy on
 top of it, rollback --to-version of the kept, cold first release with the down migration. Prints a
-table for docs/benchmarks.md and ends with 1 when a request failed. Figures are never asserted.
+table for docs/benchmarks.md and what the independent client saw; ends with 1 when a request failed
+or anything that was open was lost. Figures are never asserted.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ import os
 import statistics
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.driver import Lab
+from tests.e2e.independent_client import WRONG
 from tests.e2e.variants import VARIANTS
 
 if TYPE_CHECKING:
     from tests.e2e.driver import Done
 
+COUNTED = (*WRONG, "sent", "sockets", "reconnects", "messages", "streams")
 WATCH = "5"  # seconds; the watch window comes on top of every figure it is taken off
 
 
@@ -87,13 +90,25 @@ def round_of(lab: Lab, artifacts: dict[str, dict[str, Any]], timings: Timings) -
     note(timings, "rollback --to-version, cold, with a down step", lab, cold)
 
 
+def words(total: Counter[str]) -> str:
+    """Return what the independent client saw, for a person."""
+    return (
+        f"{total['failed']} of {total['sent']:,} requests failed, "
+        f"{total['lost_sockets']} of {total['sockets']:,} sockets lost in "
+        f"{total['reconnects']:,} reconnects, {total['lost_messages']} lost, "
+        f"{total['doubled_messages']} doubled and {total['out_of_order']} out of order of "
+        f"{total['messages']:,} messages, {total['broken_streams']} of {total['streams']:,} "
+        "streams broken"
+    )
+
+
 def main() -> int:
-    """Run the rounds and print the table; return 1 when a request failed."""
+    """Run the rounds and print the table; return 1 when anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10)
     runs = parser.parse_args().runs
     lab = Lab(os.environ.get("DASH_LAB", "bench"))
-    timings, failed, sent = Timings(), 0, 0
+    timings, total = Timings(), Counter[str]()
     try:
         lab.ok("up")
         with tempfile.TemporaryDirectory() as directory:
@@ -102,13 +117,12 @@ def main() -> int:
             for number in range(1, runs + 1):
                 with lab.load() as client:
                     round_of(lab, artifacts, timings)
-                failed += client.figures["failed"]
-                sent += client.figures["sent"]
-                sys.stderr.write(f"round {number} of {runs}: {failed} of {sent:,} failed\n")
+                total += Counter({name: client.figures[name] for name in COUNTED})
+                sys.stderr.write(f"round {number} of {runs}: {words(total)}\n")
     finally:
         lab.dash("down")
-    sys.stdout.write(f"{timings.table()}\n\n{failed} of {sent:,} requests failed\n")
-    return 1 if failed else 0
+    sys.stdout.write(f"{timings.table()}\n\n{words(total)}\n")
+    return 1 if any(total[name] for name in WRONG) else 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.driver import ROOT, Lab
+from tests.e2e.driver import ROOT, Lab, troubles
 
 pytestmark = pytest.mark.lab
 Artifact = dict[str, dict[str, Any]]
@@ -81,21 +81,36 @@ def test_deploying_the_active_digest_is_a_no_op(lab: Lab, artifacts: Artifact) -
     assert "active already" in done.last
 
 
-def test_four_operations_under_load_fail_no_request(lab: Lab, artifacts: Artifact) -> None:
-    """deploy, rollback, deploy, rollback --to-version: an independent client sees 0 failures."""
+def test_four_operations_under_load_fail_no_request_and_lose_no_socket(
+    lab: Lab, artifacts: Artifact
+) -> None:
+    """deploy, rollback, deploy, rollback --to-version: prober and independent client see nothing.
+
+    Both have 40 agents and 10 streams open meanwhile.
+    """
     first = artifacts["plain"]["version"]
     lab.ok("deploy", "--artifact", artifacts["plain"]["path"], "--watch", "5", "--force")
     with lab.load() as client:
-        lab.ok("deploy", "--artifact", artifacts["second"]["path"], "--watch", "5", "--force")
+        second = lab.ok(
+            "deploy", "--artifact", artifacts["second"]["path"], "--watch", "5", "--force"
+        )
         assert lab.active()[1] == artifacts["second"]["version"]
         back = lab.ok("rollback", "--reason", "bug")
         assert lab.active()[1] == first
-        lab.ok("deploy", "--artifact", artifacts["third"]["path"], "--watch", "5", "--force")
+        third = lab.ok(
+            "deploy", "--artifact", artifacts["third"]["path"], "--watch", "5", "--force"
+        )
         cold = lab.ok("rollback", "--to-version", "v" + first)
         assert lab.active()[1] == first
 
-    assert client.figures["failed"] == 0, json.dumps(client.figures)
+    assert troubles(client.figures) == {}, json.dumps(client.figures)
     assert client.figures["sent"] > 1000
+    assert client.figures["sockets"] == 40
+    assert client.figures["messages"] > 1000
+    assert client.figures["streams"] > 100
+    for done in (second, back, third, cold):
+        assert re.search(r": 0 failed of [\d,]+ requests, 0 of 40 sockets lost, ", done.last)
+        assert re.search(r", 0 of [\d,]+ messages lost, 0 of \d+ streams broken, ", done.last)
     assert back.last.startswith(f"{first} is active")
     assert cold.last.startswith(f"{first} is active")
 

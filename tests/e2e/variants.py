@@ -18,28 +18,32 @@ def _note(text: str) -> Edit:
     return edit
 
 
-def _middleware(body: str) -> Edit:
-    """A release whose every API request runs `body` (async) before the handler."""
+def _patched(patch: str) -> Edit:
+    """A release that runs some lines before anything else."""
 
     def edit(source: Path) -> None:
         main = source / "app/__main__.py"
         text = main.read_text(encoding="utf-8")
-        patch = (
-            "import asyncio as _asyncio\n"
-            "from aiohttp import web as _web\n"
-            "_resolve = _web.UrlDispatcher.resolve\n"
-            "_seen = {'n': 0}\n"
-            "async def _patched(self, request):\n"
-            "    if request.path not in ('/healthz', '/readyz'):\n"
-            "        _seen['n'] += 1\n"
-            f"        {body}\n"
-            "    return await _resolve(self, request)\n"
-            "_web.UrlDispatcher.resolve = _patched\n"
-        )
         head, sep, tail = text.partition("from __future__ import annotations\n")
         main.write_text(head + sep + patch + tail if sep else patch + text, encoding="utf-8")
 
     return edit
+
+
+def _middleware(body: str) -> Edit:
+    """A release whose every API request runs `body` (async) before the handler."""
+    return _patched(
+        "import asyncio as _asyncio\n"
+        "from aiohttp import web as _web\n"
+        "_resolve = _web.UrlDispatcher.resolve\n"
+        "_seen = {'n': 0}\n"
+        "async def _patched(self, request):\n"
+        "    if request.path not in ('/healthz', '/readyz'):\n"
+        "        _seen['n'] += 1\n"
+        f"        {body}\n"
+        "    return await _resolve(self, request)\n"
+        "_web.UrlDispatcher.resolve = _patched\n"
+    )
 
 
 def _migration(name: str, text: str) -> Edit:
@@ -66,6 +70,32 @@ def _dies(source: Path) -> None:
     main.write_text(head + text, encoding="utf-8")
 
 
+# Each of these passes the smoke test: it is short.
+_CLOSES = """import collections
+from app.agents import connection as _module
+_handle, _heard = _module.Connection._handle, collections.Counter()
+async def _patched(self, *words):
+    _heard[id(self)] += 1
+    if _heard[id(self)] > 6:
+        self._request.transport.abort()
+    return await _handle(self, *words)
+_module.Connection._handle = _patched
+"""
+_DROPS = """from app.agents import mailbox as _module
+_put, _seen = _module.Mailbox.put, {'n': 0}
+async def _patched(self, rows):
+    _seen['n'] += 1
+    return await _put(self, rows[1:] if _seen['n'] % 9 == 0 else rows)
+_module.Mailbox.put = _patched
+"""
+_CUTS = """from app import echo as _module
+_write = _module._write
+async def _patched(response, text):
+    if text.startswith('id: 12\\n'):
+        raise ConnectionError
+    return await _write(response, text)
+_module._write = _patched
+"""
 _EXPAND = """-- class: expand
 -- migrate:up
 CREATE TABLE e2e_notes (id integer PRIMARY KEY);
@@ -108,5 +138,8 @@ VARIANTS: dict[str, Edit] = {
         "if _seen['n'] > 450: raise RuntimeError('bad after the switch')"
     ),
     "fails_once": _middleware("if _seen['n'] == 150: raise RuntimeError('once, too')"),
+    "closes_sockets": _patched(_CLOSES),
+    "drops_messages": _patched(_DROPS),
+    "cuts_streams": _patched(_CUTS),
     "fails_rarely": _middleware("if _seen['n'] == 120: raise RuntimeError('once')"),
 }

@@ -24,8 +24,10 @@ EVERY = 2.0  # seconds between two tasks of an agent
 BACK = 10.0  # seconds beyond after_ms in which an agent must be back
 OVERDUE = 15.0  # seconds that an accepted message may take
 RETRY = 0.5
+WANDER = 8.0  # seconds after which every fourth agent comes anew, as one whose network changes
 NUMBERS, APART_MS = 25, 100  # of a stream
 NOT_HERE = (403, 404)
+OWN, ABNORMAL, RESTART = 1000, 1006, 1012
 KEPT = 50
 Document = dict[str, Any]
 
@@ -43,6 +45,7 @@ class Account:
     streams: int = 0
     broken: int = 0
     faults: list[Document] = field(default_factory=list)
+    run: str = field(default_factory=lambda: secrets.token_hex(4))
     here: bool = True  # the release that serves has sockets; where not, one looks for all
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -56,6 +59,12 @@ class Account:
         with self.lock:
             self.lost.add(name)
             self.fault(name, why)
+
+    def write_off(self) -> None:
+        """Forget what has not arrived: a release without sockets cannot bring it."""
+        with self.lock:
+            for identity in [i for i in self.accepted if not self.arrived[i]]:
+                del self.accepted[identity]
 
     def owed(self, before: float) -> list[str]:
         """Return what was accepted before a moment and has not arrived."""
@@ -107,14 +116,15 @@ class Agent(threading.Thread):
     ) -> None:
         super().__init__(daemon=True, name=name)
         self.reach, self.account, self.end, self.partner = reach, account, end, partner
-        self.run_id = secrets.token_hex(4)
         self.token = ""
         self.got = self.sent = self.tasks = 0
+        self.repeated = 0  # up to here messages may come again: it came back without a token
         self.unanswered: dict[int, Document] = {}
         self.leaving = threading.Event()
         self.leads = name.endswith("-00")
         self.back_at = time.monotonic()
         self.judged = False  # it was connected once
+        self.wanders = int(name[-2:]) % 4 == 1
 
     def run(self) -> None:
         """Stay connected until it is told to leave."""
@@ -140,6 +150,7 @@ class Agent(threading.Thread):
         """Try again; too late is lost, but a release without sockets owes nothing."""
         if gone:
             self.judged, self.token, self.account.here = False, "", False
+            self.account.write_off()
         elif self.judged and time.monotonic() > self.back_at + BACK:
             self.account.lose(self.name, f"not back in time: {why}")
             self.judged = False
@@ -147,28 +158,43 @@ class Agent(threading.Thread):
 
     def stay(self, socket: WebSocket) -> None:
         """Live on one connection."""
-        code, reason = 1006, ""
+        code, reason = ABNORMAL, ""
         self.told: float | None = None
-        self.after = time.monotonic()
+        began = self.after = time.monotonic()
         try:
             self.greet(socket)
             while not self.leaving.is_set():
                 self.turn(socket)
+                if self.wanders and time.monotonic() > began + WANDER and not self.end.is_set():
+                    break
             socket.close()
+            code = OWN
         except Closed as closed:
             code, reason = closed.code, closed.reason
-        except OSError as error:
-            reason = str(error)
+        except OSError as error:  # what it says was not read yet
+            code, reason = self.last_words(socket, str(error))
         finally:
             socket.connection.close()
         if not self.leaving.is_set():
             self.ended(code, reason)
 
+    def last_words(self, socket: WebSocket, why: str) -> tuple[int, str]:
+        """Read how a connection ended that takes nothing more; messages in it come again."""
+        try:
+            while (text := socket.receive(1.0)) is not None:
+                said = json.loads(text)
+                if said["type"] == "reconnect":
+                    self.told = time.monotonic() + said["after_ms"] / 1000
+        except Closed as closed:
+            if closed.code != ABNORMAL or self.told is None:
+                return closed.code, closed.reason
+        return (ABNORMAL, why) if self.told is None else (RESTART, "told, and cut off")
+
     def ended(self, code: int, reason: str) -> None:
         """Judge how a connection ended."""
         now = time.monotonic()
         self.back_at = self.told or now
-        if code != 1012 and self.judged:
+        if code not in (OWN, RESTART) and self.judged:
             self.account.lose(self.name, f"closed with {code} {reason}")
             self.back_at = now + RETRY
         if code == 1008:
@@ -178,7 +204,7 @@ class Agent(threading.Thread):
         """Register, or come back."""
         hello: Document = {"type": "register", "name": self.name, "capabilities": []}
         if self.token:
-            hello |= {"resume": self.token, "seen": self.got}
+            hello |= {"resume": self.token, "seen": max(self.got, 0)}
         socket.send(json.dumps(hello))
         text = socket.receive(10)
         if text is None:
@@ -191,7 +217,7 @@ class Agent(threading.Thread):
             for seq in sorted(self.unanswered):
                 socket.send(json.dumps(self.unanswered[seq]))
         else:
-            self.sent, self.got = answer["received"], -1
+            self.sent, self.got, self.repeated = answer["received"], -1, answer["sent"]
             self.unanswered.clear()
         self.token, self.judged, self.account.here = answer["resume"], True, True
         with self.account.lock:
@@ -206,7 +232,7 @@ class Agent(threading.Thread):
             self.after = time.monotonic() + EVERY
             if not self.end.is_set() and self.partner in self.account.opened:
                 self.tasks += 1
-                task = f"{self.run_id}-{self.name}-{self.tasks}"
+                task = f"{self.account.run}-{self.name}-{self.tasks}"
                 self.say(socket, "task", self.partner, task, {"n": self.tasks})
             if self.got > 0:
                 socket.send(json.dumps({"type": "ack", "seq": self.got}))
@@ -247,10 +273,14 @@ class Agent(threading.Thread):
             if self.got >= 0 and seq != self.got + 1:
                 self.account.out_of_order += 1
                 self.account.fault(self.name, f"number {seq} after {self.got}")
+            if not said["task_id"].startswith(self.account.run):
+                self.got = max(self.got, seq)  # an earlier run did not acknowledge it
+                return
             again = self.account.arrived[identity] > 0
-            if again:
+            if again and seq > self.repeated:
                 self.account.fault(self.name, f"{identity} came twice")
-            self.account.arrived[identity] += 1
+            if not again or seq > self.repeated:
+                self.account.arrived[identity] += 1
         self.got = max(self.got, seq)
         if kind == "task" and not again:
             self.say(socket, "result", said["from"], said["task_id"], said["body"], ok=True)

@@ -25,11 +25,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_module, "EVERY", 0.05)
     monkeypatch.setattr(agent_module, "RETRY", 0.05)
     monkeypatch.setattr(agent_module, "ABSENCE", 0.05)
-    monkeypatch.setattr(agent_module, "LATE", 0.3)
-    monkeypatch.setattr(agent_module, "ANSWER", 0.3)
+    monkeypatch.setattr(agent_module, "LATE", 3.0)
+    monkeypatch.setattr(agent_module, "ANSWER", 3.0)
     monkeypatch.setattr(sockets_module, "APART", 0.001)
     monkeypatch.setattr(run_module, "REPORT_EVERY", 0.05)
-    monkeypatch.setattr(run_module, "GRACE", 0.4)
+    monkeypatch.setattr(run_module, "GRACE", 1.0)
 
 
 async def probe(
@@ -84,7 +84,7 @@ async def test_agents_that_are_sent_away_come_back_with_everything(
         report = await probe(service, tmp_path, Agents.send_away)
     whole(report, reconnects=N)
     assert set(service.agents.connections.values()) == {2}
-    assert report["sockets"]["slowest_reconnect_ms"] < 300
+    assert 0 < report["sockets"]["slowest_reconnect_ms"] < 3000
 
 
 async def test_agents_wait_as_long_as_they_are_told(serve: Serve, tmp_path: Path) -> None:
@@ -154,7 +154,11 @@ async def test_agent_that_is_not_let_back_is_lost_and_begins_anew(
     assert service.agents.connections["prober-00"] == 2
 
 
-async def test_agent_that_cannot_come_back_in_time_is_lost(serve: Serve, tmp_path: Path) -> None:
+async def test_agent_that_cannot_come_back_in_time_is_lost(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "LATE", 0.2)
+
     async def shut(agents: Agents) -> None:
         agents.status = 503
         await agents.send_away(only=2)
@@ -178,7 +182,10 @@ async def test_service_that_forgets_what_it_accepted_is_found_out(
     assert "the service forgot messages: 0 received" in report["losses"][0]["why"]
 
 
-async def test_service_that_accepts_nothing_is_found_out(serve: Serve, tmp_path: Path) -> None:
+async def test_service_that_accepts_nothing_is_found_out(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "ANSWER", 0.3)
     async with serve() as service:
         service.agents.silent = True
         report = await probe(service, tmp_path)
