@@ -1,4 +1,4 @@
-"""Hears which API keys and breakers changed, on a connection of its own."""
+"""Hears what other processes say, on a connection of its own: keys, sessions, breakers, agents."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ from psycopg.sql import SQL, Identifier
 
 from app import log
 from app.access.users import CHANNEL
+from app.agents import credentials, store
 from app.db import reason
 from app.llm import breakerstore
 
 if TYPE_CHECKING:
     from app.access.auth import Authenticator
+    from app.agents.hub import Hub
     from app.llm.breakers import Breakers
     from app.settings import Settings
 
 RECONNECT_SECONDS = 1.0
+CHANNELS = (CHANNEL, breakerstore.CHANNEL, store.CHANNEL, credentials.CHANNEL)
 _log = log.get(__name__)
 
 
 class Listener:
-    """Empties an authenticator's cache as keys change, and tells breakers of other processes'.
+    """Empties an authenticator's cache as keys change, and tells breakers and agents of others'.
 
-    Lost, keys in memory end at a short time, and each process has its breakers to itself.
+    Lost, keys in memory end at a short time, each process has its breakers to itself, and the hub
+    looks for itself what there is.
     """
 
     def __init__(
-        self, settings: Settings, authenticator: Authenticator, breakers: Breakers
+        self, settings: Settings, authenticator: Authenticator, breakers: Breakers, hub: Hub
     ) -> None:
         self._settings, self._authenticator = settings, authenticator
-        self._breakers = breakers
+        self._breakers, self._hub = breakers, hub
 
     async def run(self) -> None:
         """Listen until cancelled, whatever becomes of the connection."""
@@ -45,6 +49,7 @@ class Listener:
                     _log.warning("auth.listener_lost", error=reason(error))
             finally:
                 cache.listening = False
+                self._hub.lost()
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
@@ -53,15 +58,18 @@ class Listener:
                 self._settings.conninfo(), autocommit=True
             )
         async with connection:
-            for channel in (CHANNEL, breakerstore.CHANNEL):
+            for channel in CHANNELS:
                 await connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
             cache = self._authenticator.cache
             cache.doubt()  # what changed while nobody listened is unknown
             cache.listening = True
             self._breakers.connected()
+            self._hub.connected()
             _log.info("auth.listening")
             async for note in connection.notifies():
+                if note.channel == breakerstore.CHANNEL:
+                    self._breakers.heard(note.payload)
+                    continue
                 if note.channel == CHANNEL:
                     self._authenticator.forget(note.payload)
-                else:
-                    self._breakers.heard(note.payload)
+                self._hub.heard(note.channel, note.payload)

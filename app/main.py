@@ -21,6 +21,7 @@ from app.access.pace import Pace
 from app.access.passwords import Passwords
 from app.access.resets import ResetService
 from app.access.sessionservice import SessionService
+from app.agents.hub import Hub
 from app.db import Database
 from app.errors import CannotServe
 from app.health import Health
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> web.Application:
     app[parts.ADDRESS_PACE] = Pace(settings.address_rate)
     limiter = app[routes.LIMITER] = Limiter(database, settings)
     app[routes.GATEWAY] = Gateway(settings, database, limiter, metrics)
+    app[routes.HUB] = Hub(database, settings, metrics)
     app[routes.KEYS] = KeyService(database, settings.pepper(), authenticator.at_rest)
     passwords = Passwords(settings.hash_threads, settings.hash_nice)
     app[routes.SESSIONS] = SessionService(database, settings, passwords)
@@ -92,11 +94,12 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
     authenticator, limiter = app[routes.AUTH], app[routes.LIMITER]
-    gateway, sessions = app[routes.GATEWAY], app[routes.SESSIONS]
+    gateway, sessions, hub = app[routes.GATEWAY], app[routes.SESSIONS], app[routes.HUB]
     gateway.open()
-    listener = Listener(app[routes.SETTINGS], authenticator, gateway.breakers)
+    listener = Listener(app[routes.SETTINGS], authenticator, gateway.breakers, hub)
     work = (
         app[routes.HEALTH], listener, authenticator, limiter, sessions, app[routes.RESETS], gateway,
+        hub,
     )  # fmt: skip
     tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in work]
     for task in tasks:
@@ -105,6 +108,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await hub.close()
     await authenticator.close()
     await gateway.close()
     await limiter.close()
@@ -128,6 +132,8 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = create_app(settings)
+    leaving: set[asyncio.Task[None]] = set()
+    loop.add_signal_handler(signal.SIGUSR1, _hand_over, app[routes.HUB], leaving)
     tls = _tls(settings)
     public = web.AppRunner(
         app,
@@ -145,20 +151,29 @@ async def serve(settings: Settings) -> None:
         await _first(stop, app[routes.HEALTH].refused)
         if not stop.is_set():
             raise CannotServe(app[routes.HEALTH].why)
-        await _drain(public, app[routes.HEALTH], settings)
+        await _drain(public, app, settings)
     finally:
         await public.cleanup()
         await private.cleanup()
     _log.info("serve.stopped")
 
 
-async def _drain(runner: web.AppRunner, health: Health, settings: Settings) -> None:
+def _hand_over(hub: Hub, running: set[asyncio.Task[None]]) -> None:
+    """Tell agents to connect again, as a release does to the colour that was left."""
+    if not running:
+        task = asyncio.create_task(hub.hand_over())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+
+async def _drain(runner: web.AppRunner, app: web.Application, settings: Settings) -> None:
     """Send new requests elsewhere, and wait within a bound for those that are under way.
 
     `/readyz` says it first, for as long as the edges need to read it; then the port closes. All
     that comes before aiohttp's own shutdown, which reads no further from a connection: a body that
     is still on its way would never arrive.
     """
+    health = app[routes.HEALTH]
     health.draining = True
     _log.info("serve.draining", seconds=settings.drain_seconds)
     await asyncio.sleep(settings.drain_notice_seconds)
@@ -166,6 +181,7 @@ async def _drain(runner: web.AppRunner, health: Health, settings: Settings) -> N
         await site.stop()
     try:
         async with asyncio.timeout(settings.drain_seconds):
+            await app[routes.HUB].hand_over(ending_too=True)
             await health.idle.wait()
     except TimeoutError:
         _log.warning("serve.cut_off", requests=health.under_way)

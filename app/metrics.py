@@ -56,18 +56,19 @@ class Metrics:
     def _gauge(self, name: str, words: str) -> Gauge:
         return Gauge(name, words, registry=self.registry)
 
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+    def answered(self, route: str, method: str, status: int, seconds: float | None) -> None:
         """Count an answer.
 
         Args:
             route: its template, never the path.
             method: as the client said it.
             status: of HTTP.
-            seconds: it took.
+            seconds: it took; None where that is how long a connection lasted.
         """
         method = method if method in _METHODS else "other"
         self._requests(route, method, str(status)).inc()
-        self._seconds(route, method).observe(seconds)
+        if seconds is not None:
+            self._seconds(route, method).observe(seconds)
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""

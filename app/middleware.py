@@ -85,7 +85,8 @@ def around(metrics: Metrics, health: Health) -> Middleware:
         if health.draining:
             response.force_close()  # the client's next request goes to another instance
         seconds = time.perf_counter() - started
-        metrics.answered(_route(request), request.method, response.status, seconds)
+        took = None if response.status == HTTPStatus.SWITCHING_PROTOCOLS else seconds
+        metrics.answered(_route(request), request.method, response.status, took)
         _line(request, response, seconds)
         return response
 

@@ -144,7 +144,7 @@ def _wanted(route: Route, refs: Refs) -> Document:
         found["content"] = {route.media_type: {"schema": refs[route.answer]}}
         if route.streams:
             found["content"][route.streams] = {"schema": {"type": "string"}}
-    elif route.status != HTTPStatus.NO_CONTENT:
+    elif route.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.SWITCHING_PROTOCOLS):
         found["content"] = {route.media_type: {"schema": {}}}
     return found
 

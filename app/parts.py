@@ -13,6 +13,7 @@ from app.access.principal import Principal
 from app.access.resets import ResetService
 from app.access.sessions import Session
 from app.access.sessionservice import SessionService
+from app.agents.hub import Hub
 from app.db import Database
 from app.health import Health
 from app.llm.gateway import Gateway
@@ -29,6 +30,7 @@ LIMITER = web.AppKey("limiter", Limiter)
 SESSION_PACE = web.AppKey("session_pace", Pace)  # by user
 ADDRESS_PACE = web.AppKey("address_pace", Pace)  # by address, on open routes
 GATEWAY = web.AppKey("gateway", Gateway)
+HUB = web.AppKey("hub", Hub)
 KEYS = web.AppKey("keys", KeyService)
 RESETS = web.AppKey("resets", ResetService)
 SESSIONS = web.AppKey("sessions", SessionService)

@@ -7,18 +7,20 @@ from functools import cache
 
 from aiohttp import web
 
-from app import docs, openapi
+from app import docs, echo, openapi
 from app.access import auditroutes, keyroutes, sessionroutes
+from app.agents import routes as agentroutes
 from app.health import OK
 from app.llm import providers
 from app.llm import routes as llmroutes
 from app.metrics import CONTENT_TYPE
-from app.models import Alive, AnyObject, Me, OwnKey, Readiness, User
+from app.models import Alive, Me, OwnKey, Readiness, User
 from app.parts import (
     AUTH,
     DATABASE,
     GATEWAY,
     HEALTH,
+    HUB,
     KEY,
     KEYS,
     LIMITER,
@@ -32,8 +34,8 @@ from app.routing import Route, answer
 from app.web import routes as webroutes
 
 __all__ = [
-    "AUTH", "DATABASE", "GATEWAY", "HEALTH", "KEYS", "LIMITER", "METRICS", "PUBLIC", "RESETS",
-    "SESSIONS", "SETTINGS",
+    "AUTH", "DATABASE", "GATEWAY", "HEALTH", "HUB", "KEYS", "LIMITER", "METRICS", "PUBLIC",
+    "RESETS", "SESSIONS", "SETTINGS",
 ]  # fmt: skip
 
 
@@ -65,11 +67,6 @@ async def me(request: web.Request) -> web.Response:
             ),
         )
     )
-
-
-async def echo(request: web.Request) -> web.Response:
-    """Give back what was sent, byte for byte: what a release proves its POSTs with."""
-    return web.Response(body=await request.read(), content_type="application/json")
 
 
 async def description(request: web.Request) -> web.Response:
@@ -134,7 +131,8 @@ PUBLIC = [
         method="GET", path="/docs/style.css", handler=docs_style, open=True, media_type="text/css"
     ),
     Route(method="GET", path="/v1/me", handler=me, answer=Me),
-    Route(method="POST", path="/v1/echo", handler=echo, body=AnyObject, answer=AnyObject),
+    *echo.ROUTES,
+    *agentroutes.ROUTES,
     *keyroutes.ROUTES,
     *sessionroutes.ROUTES,
     *auditroutes.ROUTES,

@@ -115,6 +115,16 @@ class Settings(BaseSettings):
     smtp_user: str = ""
     smtp_from: str = "dash@localhost"
 
+    agent_sockets: int = Field(2000, ge=1)  # of a process
+    agent_sockets_per_user: int = Field(250, ge=1)  # of a user and process
+    agent_message_bytes: int = Field(65_536, ge=1024)
+    agent_message_seconds: float = Field(86_400.0, gt=0)  # that a message waits for its receiver
+    agent_inbox: int = Field(1000, ge=1)  # messages that wait for an agent
+    agent_rate: int = Field(100, ge=1)  # messages a second of a socket, over ten seconds
+    agent_heartbeat_seconds: float = Field(20.0, gt=0)  # also between two pings
+    agent_idle_seconds: float = Field(60.0, gt=0)  # without a message; then a socket is closed
+    agent_slow_seconds: float = Field(10.0, gt=0)  # that an agent may read nothing
+
     db_password: SecretStr = SecretStr("")
     key_pepper: SecretStr = SecretStr("")
     smtp_password: SecretStr = SecretStr("")

@@ -61,10 +61,20 @@ def tokens(request: web.Request, name: str = COOKIE) -> list[str]:
 
 def ours(request: web.Request) -> None:
     """Refuse what a page of another site makes a browser send. Raises ApiError (403)."""
-    if request.method in SAFE:
-        return
+    if request.method not in SAFE:
+        own_page(request)
+
+
+def own_page(request: web.Request, *, needed: bool = False) -> None:
+    """Refuse what comes from another site's page. Raises ApiError (403).
+
+    Args:
+        request: of any method; a WebSocket begins with a GET, and no browser asks before.
+        needed: whether it is refused also when it does not say where it comes from.
+    """
     origin, fetch = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     strange = fetch is not None and fetch not in ("same-origin", "none")
+    strange = strange or (needed and origin is None)
     if origin is not None:
         try:
             parts = urlsplit(origin)

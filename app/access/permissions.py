@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 # A name is a noun and what is done to it. Keys and roles hold names of this table and no others.
 PERMISSIONS: dict[str, str] = {
     "agents:connect": "connect an agent and exchange messages",
+    "agents:read": "see which agents there are",
     "audit:read": "read the audit log",
     "chat:write": "ask language models",
     "keys:read": "see one's own API keys",
@@ -20,14 +21,13 @@ PERMISSIONS: dict[str, str] = {
     "users:read": "see every user",
     "users:write": "make, change and remove users",
 }
-_USER = frozenset(
-    {"agents:connect", "chat:write", "keys:read", "keys:write", "models:read", "sessions:write"}
-)
+_VIEWER = frozenset({"agents:read", "keys:read", "models:read", "sessions:write"})
+_USER = _VIEWER | {"agents:connect", "chat:write", "keys:write"}
 ROLES: dict[str, frozenset[str]] = {
     "admin": frozenset(PERMISSIONS),
     "operator": _USER | {"audit:read", "limits:write", "users:read"},
     "user": _USER,
-    "viewer": frozenset({"keys:read", "models:read", "sessions:write"}),
+    "viewer": _VIEWER,
 }
 
 

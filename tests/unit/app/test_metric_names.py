@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from app.agents.meters import AgentMeters
 from app.llm.meters import Meters
 from app.metrics import Metrics
 
@@ -27,5 +28,6 @@ def names(registry: CollectorRegistry) -> set[str]:
 def test_the_page_lists_every_metric_with_its_labels_and_no_other() -> None:
     metrics = Metrics("1", "blue")
     Meters(metrics.registry)
+    AgentMeters(metrics.registry)
     listed = re.findall(r"(?m)^\| `(dash_[^`]+)` \|", PAGE.read_text("utf-8"))
     assert sorted(listed) == sorted(names(metrics.registry))

@@ -1,0 +1,1 @@
+"""Agents on WebSockets: docs/reference/agents.md is the protocol."""
