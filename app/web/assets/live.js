@@ -31,7 +31,8 @@ function agent(row, one) {
   put(row, "color", one.color ?? "").hidden = !one.color;
   put(row, "state", one.online ? "online" : "offline");
   put(row, "since", time(one.online ? one.connected_at : one.last_seen_at, "never"));
-  put(row, "waiting", one.waiting);
+  put(row, "owner", one.owner);
+  put(row, "waiting", `${one.waiting} messages`);
   put(row, "capabilities", one.capabilities.join(", ") || "nothing said");
   row.querySelector("[data-dot]").classList.toggle("on", one.online);
 }
@@ -44,9 +45,12 @@ function deployment(row, one) {
   put(row, "probe", time(one.next_probe_at, "none due"));
 }
 
+const connectedFirst = (one, other) =>
+  Number(other.online) - Number(one.online) || (one.name < other.name ? -1 : 1);
+
 const lists = [
   {
-    id: "agents", template: "agent", rows: (said) => said.agents, key: (one) => one.id, fill: agent,
+    id: "agents", template: "agent", rows: (said) => said.agents.sort(connectedFirst), key: (one) => one.id, fill: agent,
     sum: (found) => `${found.filter((one) => one.online).length} of ${found.length} agents online.`,
   },
   {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping, Sequence
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
@@ -27,7 +28,7 @@ class Visitor:
         self,
         method: str,
         path: str,
-        fields: dict[str, str | list[str]] | None = None,
+        fields: Mapping[str, str | Sequence[str]] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """Send one request as a browser does; what is shown is the page from then on."""

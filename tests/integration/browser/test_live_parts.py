@@ -2,16 +2,93 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+
 from tests.integration.app.browser import PASSWORD
 from tests.integration.browser.conftest import Site
 from tests.integration.browser.stage import Person
 
+EVIL = "<img src=x onerror=alert(1)>"
 LARGE = "openai/gpt-large"
 
 
 def state(person: Person, deployment: str) -> str:
     """Return what the page says of a breaker."""
     return person.find(f"[data-id='{deployment}'] [data-f=state]").text
+
+
+@contextmanager
+def connected(site: Site, key: str, name: str, *capabilities: str) -> Iterator[None]:
+    """Have an agent connected for as long as the block lasts."""
+    loop, up = asyncio.new_event_loop(), threading.Event()
+    done = asyncio.Event()
+
+    async def stay() -> None:
+        headers = {"Authorization": f"Bearer {key}"}
+        register: dict[str, Any] = {
+            "type": "register", "name": name, "capabilities": list(capabilities),
+        }  # fmt: skip
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.ws_connect(
+                f"{site.base}/ws", protocols=["dash.v1"], ssl=site.service.tls or False
+            ) as socket,
+        ):
+            await socket.send_json(register)
+            assert (await socket.receive_json())["type"] == "registered"
+            up.set()
+            await done.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(stay(),))
+    thread.start()
+    try:
+        assert up.wait(10)
+        yield
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
+        loop.close()
+
+
+def test_an_agent_that_comes_and_goes_is_seen_and_told(site: Site, person: Person) -> None:
+    email = site.user()
+    key = site.app.key(email, permissions=["agents:connect"])
+    person.sign_in(email, PASSWORD)
+    assert "No agent is known" in person.words
+    page = person.find("html")
+    with connected(site, key, "night-shift", EVIL, "sums"):
+        person.until(lambda: person.all("#agents .row"))
+        said = person.find("#agents .row").text
+        for words in ("night-shift", "online", email, "0 messages", f"{EVIL}, sums"):
+            assert words in said
+        assert person.find("#agents [data-f=color]").text == "blue"
+        assert person.all("img") == []
+        assert "1 of 1 agents online." in str(person.find("#live").get_property("textContent"))
+        person.shoot("overview-agents")
+    person.until(lambda: person.find("#agents [data-f=state]").text == "offline")
+    assert "0 of 1 agents online." in str(person.find("#live").get_property("textContent"))
+    assert person.find("html") == page
+    assert f"{EVIL}, sums" in person.go("/").find("#agents .row").text
+    assert person.all("img") == []
+
+
+def test_people_see_their_own_agents_and_operators_everybodys(site: Site, person: Person) -> None:
+    ann, bob = site.user(), site.user("operator")
+    key = site.app.key(ann, permissions=["agents:connect"])
+    with connected(site, key, "of-ann"):
+        person.sign_in(site.user(), PASSWORD)
+        person.until(lambda: person.find("#fresh").text.startswith("Live"))
+        assert "of-ann" not in person.words
+        person.press("Sign out").sign_in(bob, PASSWORD)
+        assert "of-ann" in person.words
+        person.until(lambda: person.find("#fresh").text.startswith("Live"))
+        assert "of-ann" in person.words
 
 
 def test_a_breaker_that_changes_is_seen_and_told(site: Site, person: Person) -> None:

@@ -35,7 +35,7 @@ ENTRY = SimpleNamespace(
 )
 AGENT = {
     "id": EVIL, "name": EVIL, "color": EVIL, "online": True, "connected_at": NOW,
-    "last_seen_at": NOW, "waiting": 3, "capabilities": [EVIL],
+    "last_seen_at": NOW, "waiting": 3, "capabilities": [EVIL], "owner": EVIL,
 }  # fmt: skip
 DEPLOYMENT = {
     "deployment": EVIL, "model": EVIL, "provider": EVIL, "state": "open", "since": NOW,
@@ -61,7 +61,7 @@ PAGES: dict[str, dict[str, Any]] = {
     "mailed.html": {"title": EVIL},
     "problem.html": {"title": EVIL, "request_id": EVIL},
     "reset.html": {},
-    "overview.html": {"agents": [AGENT], "deployments": [DEPLOYMENT]},
+    "overview.html": {"agents": [AGENT], "deployments": [DEPLOYMENT], "everybody": True},
     "keys.html": {
         "keys": [KEY], "next": EVIL, "write": True, "permissions": {EVIL: EVIL},
         "lives": [(EVIL, EVIL)], "name": EVIL, "chosen": [EVIL], "days": EVIL,
