@@ -29,12 +29,19 @@ class Erratic(Agent):
     def __init__(self, name: str, key: str) -> None:
         super().__init__(name, key)
         self.by_seq: dict[int, dict[str, Any]] = {}
+        self.tasks: dict[int, dict[str, Any]] = {}
         self.forgot = False
         self.again = 0
 
     def forget(self) -> None:
         """Lose what the last `registered` said, and how far messages came."""
         self.welcome, self.forgot = {}, True
+
+    async def send(self, type: str, **fields: Any) -> None:  # noqa: A002 -- the protocol's name
+        """Send a message, and remember a task also once it is accepted."""
+        if type == "task":
+            self.tasks[fields["seq"]] = fields
+        await super().send(type, **fields)
 
     def _take(self, frame: dict[str, Any]) -> None:
         if frame["type"] == "registered" and self.forgot:
@@ -76,6 +83,8 @@ async def disturb(agent: Erratic, servings: list[Serving], rng: random.Random) -
         agent.forget()
     await agent.connect(rng.choice(servings))
     assert agent.closed is None, (way, agent.closed)
+    for seq in sorted(agent.tasks)[-3:]:  # it does not trust what it was told: these arrived
+        await agent.send("task", **agent.tasks[seq])
 
 
 @pytest.mark.timeout(120)
