@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,7 +13,7 @@ from websockets.typing import Subprotocol
 
 from tests.integration.app.agents import PROTOCOL, Agent, url
 from tests.integration.app.test_agents import MAY
-from tests.integration.service import App, Serving
+from tests.integration.service import App, Serving, until
 
 
 @pytest.fixture(name="key")
@@ -74,7 +75,8 @@ async def test_the_library_websockets_connects_resumes_and_is_told_why_it_ends(
             assert ended.value.rcvd is not None
             assert ended.value.rcvd.code == 1007
             assert ended.value.rcvd.reason.startswith("malformed: ")
-        assert service.metric('dash_agent_closes_total{word="malformed"}') == 1
+        line = 'dash_agent_closes_total{word="malformed"}'
+        await asyncio.to_thread(until, lambda: service.metric(line) == 1)
 
 
 async def test_it_is_refused_before_the_upgrade(service: Serving, key: str) -> None:
