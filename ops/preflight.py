@@ -61,6 +61,9 @@ TEST_NEEDS = (
     Need("chromium", ("chromium",)),
     Need("chromium-driver", ("chromedriver",)),
 )
+# Tests start their own: those of the packages must not listen on somebody's machine.
+TEST_SERVERS = ("slapd",)
+BOOTED = Path("/run/systemd/system")  # exists where systemd runs (sd_booted(3))
 
 
 def search_path() -> str:
@@ -94,6 +97,7 @@ def install(packages: list[str], log: Path, on_line: Callable[[str], None] | Non
     if not shutil.which("apt-get"):
         raise UserError(f"missing, and no apt-get here: {' '.join(packages)}; install them")
     ask_sudo(command)
+    _keep_still([name for name in packages if name in TEST_SERVERS], log)
     install_now = as_root("env", QUIET_APT, *command.removeprefix("sudo ").split())
     for argv in (install_now, as_root("apt-get", "update"), install_now):
         done = process.run(argv, cwd=Path("/"), env=os.environ, log=log, on_line=on_line)
@@ -102,6 +106,13 @@ def install(packages: list[str], log: Path, on_line: Callable[[str], None] | Non
     errors = [line.removeprefix("E: ") for line in done.lines if line.startswith("E: ")]
     reason = errors[-1] if errors else "apt-get failed"
     raise UserError(f"{reason}: mend it, or type {command} (all of it: {log})")
+
+
+def _keep_still(servers: list[str], log: Path) -> None:
+    """Mask the units of servers that are about to be installed, which Debian would start."""
+    if servers and BOOTED.is_dir():
+        units = [f"{name}.service" for name in servers]
+        process.run(as_root("systemctl", "mask", *units), cwd=Path("/"), env=os.environ, log=log)
 
 
 def as_root(*words: str) -> list[str]:

@@ -148,3 +148,35 @@ def test_without_root_and_without_sudo_it_says_what_root_types(
         program("sudo", sudo)
     with pytest.raises(UserError, match="as root, type apt-get install"):
         preflight.install(["podman"], tmp_path / "log")
+
+
+@pytest.mark.parametrize(("package", "masked"), [("slapd", True), ("zstd", False)])
+def test_a_server_that_only_tests_need_is_not_started_by_its_package(
+    package: str,
+    masked: bool,
+    program: Program,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(preflight, "BOOTED", tmp_path)
+    program("systemctl", "exit 0")
+    program("apt-get", "exit 0")
+
+    preflight.install([package], tmp_path / "log")
+
+    *before, last = calls(tmp_path)
+    assert before == (["systemctl mask slapd.service"] if masked else [])
+    assert last.startswith("apt-get install")
+
+
+def test_where_no_systemd_runs_there_is_nothing_to_mask(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(preflight, "BOOTED", tmp_path / "none")
+    program("apt-get", "exit 0")
+
+    preflight.install(["slapd"], tmp_path / "log")
+
+    assert len(calls(tmp_path)) == 1
