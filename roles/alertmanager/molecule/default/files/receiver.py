@@ -23,10 +23,13 @@ class Hook(BaseHTTPRequestHandler):
         if self.path == "/slack":
             note("slack", f"{body['channel']} {body['attachments'][0]['title']}")
         else:
-            names = sorted(a["labels"]["alertname"] for a in body["alerts"])
+            labels = [alert["labels"] for alert in body["alerts"]]
+            names = sorted(f"{x['alertname']}{x.get('host', '')}" for x in labels)
             note(self.path.strip("/"), f"{body['status']} {','.join(names)}")
         self.send_response(200)
+        self.send_header("Content-Length", "2")
         self.end_headers()
+        self.wfile.write(b"ok")
 
     def log_message(self, *_: object) -> None:
         pass
@@ -48,11 +51,13 @@ class Mail(socketserver.StreamRequestHandler):
                     continue
             elif text == "DATA":
                 data = True
-            self.wfile.write(b"354 go on\r\n" if data else b"250 ok\r\n")
             if text == "QUIT":
+                self.wfile.write(b"221 bye\r\n")
                 return
+            self.wfile.write(b"354 go on\r\n" if data else b"250 ok\r\n")
 
 
+socketserver.ThreadingTCPServer.allow_reuse_address = True
 hooks = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Hook)
 threading.Thread(target=hooks.serve_forever, daemon=True).start()
 socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[2])), Mail).serve_forever()
