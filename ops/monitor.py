@@ -29,24 +29,39 @@ def present(session: Session) -> bool:
 
 def query(session: Session, expr: str) -> list[dict[str, Any]]:
     """Return the samples that an expression has now. Raises Silent."""
-    secrets = session.state_dir / "secrets"
-    address = f"https://127.0.0.1:{session.names.port('prometheus')}/api/v1/query"
+    path = f"/api/v1/query?{urllib.parse.urlencode({'query': expr})}"
     try:
-        password = (secrets / "prometheus_password").read_text("utf-8").strip()
+        found: list[dict[str, Any]] = _get(session, "prometheus", path)["data"]["result"]
+    except (KeyError, TypeError) as error:
+        raise Silent(f"Prometheus answered without a result ({error})") from None
+    return found
+
+
+def notifiable(session: Session) -> list[dict[str, Any]]:
+    """Return the alerts that are neither silenced nor inhibited. Raises Silent."""
+    path = "/api/v2/alerts?silenced=false&inhibited=false"
+    found: list[dict[str, Any]] = _get(session, "alertmanager", path)
+    return found
+
+
+def _get(session: Session, service: str, path: str) -> Any:  # noqa: ANN401 -- any JSON value
+    """Return what a service of the monitor answers. Raises Silent."""
+    address = f"https://127.0.0.1:{session.names.port(service)}"
+    try:
+        secret = session.state_dir / "secrets" / f"{service}_password"
         context = ssl.create_default_context(cafile=str(session.state_dir / "ca.pem"))
-        credentials = base64.b64encode(f"{USER}:{password}".encode()).decode()
+        both = f"{USER}:{secret.read_text('utf-8').strip()}"
         request = urllib.request.Request(  # noqa: S310 -- https alone
-            f"{address}?{urllib.parse.urlencode({'query': expr})}",
-            headers={"Authorization": f"Basic {credentials}"},
+            f"{address}{path}",
+            headers={"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"},
         )
         opener = urllib.request.build_opener(  # a proxy has no business between us and loopback
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         with opener.open(request, timeout=SECONDS) as response:
-            found: list[dict[str, Any]] = json.load(response)["data"]["result"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            return json.load(response)
+    except (OSError, ValueError) as error:
         raise Silent(f"{address}: {getattr(error, 'reason', error)}") from None
-    return found
 
 
 def budget(session: Session) -> dict[str, float] | None:

@@ -15,7 +15,13 @@ from tests.e2e.driver import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 Artifact = dict[str, dict[str, Any]]
-HOSTS = ("--provider", "podman", "--app-hosts", "2")
+HOSTS = (
+    "--provider",
+    "podman",
+    "--app-hosts",
+    "2",
+    "--core",
+)  # three monitors would be two too many
 
 
 @contextlib.contextmanager

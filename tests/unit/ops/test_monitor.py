@@ -74,18 +74,29 @@ def test_what_is_left_is_told_by_objective(session: Session) -> None:
     assert Prometheus.asked == ["/api/v1/query?query=slo%3Abudget%3Aleft"]
 
 
+def test_only_alerts_of_which_somebody_is_told_are_asked_for(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (session.state_dir / "secrets/alertmanager_password").write_text("sesame\n")
+    monkeypatch.setattr(Prometheus, "body", b'[{"labels": {"alertname": "Watchdog"}}]')
+
+    assert monitor.notifiable(session) == [{"labels": {"alertname": "Watchdog"}}]
+    assert Prometheus.asked == ["/api/v2/alerts?silenced=false&inhibited=false"]
+
+
 def test_a_wrong_password_is_one_line(session: Session) -> None:
     (session.state_dir / "secrets/prometheus_password").write_text("wrong\n")
 
-    with pytest.raises(monitor.Silent, match=r"https://127\.0\.0\.1:\d+/api/v1/query: .+"):
+    with pytest.raises(monitor.Silent, match=r"https://127\.0\.0\.1:\d+: .+"):
         monitor.query(session, "up")
     assert monitor.budget(session) is None
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"data": null}', b"[]"])
 def test_an_answer_that_is_none_is_one_line(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
-    monkeypatch.setattr(Prometheus, "body", b"<html>")
+    monkeypatch.setattr(Prometheus, "body", body)
 
     with pytest.raises(monitor.Silent):
         monitor.query(session, "up")
