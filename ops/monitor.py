@@ -23,7 +23,10 @@ class Silent(Exception):
 
 
 def present(session: Session) -> bool:
-    """Tell whether the stack was given a monitor."""
+    """Tell whether the stack was given a monitor, and was not told to do without."""
+    kept = session.state_dir / "overrides.json"
+    if kept.exists() and session.read(kept.name).get("monitor_hosts") == 0:
+        return False
     return (session.state_dir / "secrets" / "prometheus_password").is_file()
 
 

@@ -95,6 +95,8 @@ def lines(document: dict[str, str]) -> str:
 
 def addresses(session: Session) -> dict[str, str]:
     """Return what a person needs to open the stack: addresses and files, by name."""
+    from ops import monitor
+
     ports = {name: session.names.port(name) for name in PUBLISHED}
     found = {
         "service": f"https://127.0.0.1:{ports['https']}",
@@ -105,11 +107,10 @@ def addresses(session: Session) -> dict[str, str]:
         "try": f"curl --cacert {shlex.quote(str(session.state_dir / 'ca.pem'))} "
         f"https://127.0.0.1:{ports['https']}/healthz",
     }
-    for name in MONITOR:
+    for name in MONITOR if monitor.present(session) else ():
         password = session.state_dir / "secrets" / f"{name}_password"
-        if password.exists():  # made with the monitor, which a stack may lack
-            address = f"https://127.0.0.1:{session.names.port(name)}"
-            found[name] = f"{address} (user dash, password in {password})"
+        address = f"https://127.0.0.1:{session.names.port(name)}"
+        found[name] = f"{address} (user {monitor.USER}, password in {password})"
     return found
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
 from ops import monitor, view
+from ops.commands.access import addresses
 from ops.session import Session
 from tests.certificates import certificate
 
@@ -104,6 +105,18 @@ def test_an_answer_that_is_none_is_one_line(
 
 def test_a_stack_without_a_monitor_has_nothing_to_tell(tmp_path: Path) -> None:
     assert monitor.budget(Session(stack="lab", environ={}, root=tmp_path)) is None
+
+
+def test_a_stack_that_is_told_to_do_without_has_none(session: Session) -> None:
+    assert monitor.present(session)
+    assert addresses(session)["prometheus"].endswith(
+        f"(user dash, password in {session.state_dir}/secrets/prometheus_password)"
+    )
+
+    (session.state_dir / "overrides.json").write_text('{"monitor_hosts": 0}')
+
+    assert not monitor.present(session)
+    assert not {"prometheus", "alertmanager"} & set(addresses(session))
 
 
 def test_the_status_prints_it() -> None:
