@@ -35,6 +35,7 @@ RENEW_SECONDS = 5.0
 SEEN_SECONDS = 15.0  # between two notes of when an agent was seen that acknowledges nothing
 SOON_SECONDS = 0.05  # for the ends of several connections to be noted together
 PURGE_SECONDS = 60.0
+BACK_SECONDS = 5.0  # for who was told to reconnect; others hear that it is gone if it is not back
 SPREAD_SECONDS, SPREAD_RATE = 5.0, 100  # of a hand-over: at most so long, at most so many a second
 LEAST_AFTER, MOST_AFTER = 100, 1500  # ms until an agent that was told to reconnect does
 _log = log.get(__name__)
@@ -76,8 +77,14 @@ class Hub:
         _log.info("agents.closed", agent=agent, word=connection.word)
         if found is not None:
             self._noted[connection] = float("-inf")
-            self._left.append((found.agent.id, found.generation))
-            self._soon.set()
+            later = BACK_SECONDS if connection.ending is ending.RESTART else 0.0
+            gone = (found.agent.id, found.generation)
+            asyncio.get_running_loop().call_later(later, self._gone, gone)
+
+    def _gone(self, gone: tuple[UUID, int]) -> None:
+        """Have noted that a connection ended; nothing comes of it when there is a newer one."""
+        self._left.append(gone)
+        self._soon.set()
 
     def registered(self, connection: Connection, found: Registered) -> None:
         """Know where an agent is; its older connection here ends."""
@@ -186,8 +193,11 @@ class Hub:
         """Say that this process lives, and clear up after those that do not."""
         if now - self._renewed < RENEW_SECONDS and self._failing is None:
             return
-        await self.service.renew(self.settings.color, self.roll.held())
+        held = self.roll.held()
+        await self.service.renew(self.settings.color, held)
         self._renewed = now
+        for each in set(held) - set(self.roll.held()):
+            self._gone(each)  # it left meanwhile, and may have been claimed after that
         if now - self._purged > PURGE_SECONDS:
             self._purged = now
             self.meters.expired.inc(await self.service.expire())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _RENEW = (
     "INSERT INTO agent_processes (id, color) VALUES (%s, %s) "
-    "ON CONFLICT (id) DO UPDATE SET seen_at = now() RETURNING xmax = 0"
+    "ON CONFLICT (id) DO UPDATE SET seen_at = now()"
 )
 _STALE = (
     "DELETE FROM agent_processes WHERE seen_at < now() - make_interval(secs => %s) RETURNING id"
@@ -35,10 +35,9 @@ class ProcessRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def renew(self, process: UUID, color: str) -> bool:
-        """Say that a process lives; True when its row was not there."""
-        row = await (await self._connection.execute(_RENEW, (process, color))).fetchone()
-        return bool(row and row[0])
+    async def renew(self, process: UUID, color: str) -> None:
+        """Say that a process lives."""
+        await self._connection.execute(_RENEW, (process, color))
 
     async def delete(self, process: UUID) -> None:
         """Remove a process that ends."""

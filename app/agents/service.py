@@ -185,7 +185,8 @@ class AgentService:
 
         async def work(connection: AsyncConnection) -> None:
             agents, processes = AgentRepository(connection), ProcessRepository(connection)
-            if await processes.renew(self.process, color) and held:
+            await processes.renew(self.process, color)
+            if held:  # others may have taken this process for gone
                 back = await agents.claim(held, self.process)
                 await agents.tell(*[("presence", user, name, 1) for user, name in back])
             gone = await processes.clear()

@@ -144,6 +144,7 @@ class Agent:
         self._changed.set()
         if frame["type"] == "registered":
             self.welcome = frame
+            self.seen = max(self.seen, frame["acked"])  # what is too old does not come
         elif frame["type"] in ("task", "result"):
             assert frame["seq"] == self.seen + 1, (self.name, self.seen, frame)
             self.seen = frame["seq"]
