@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -73,3 +76,14 @@ async def _connection(app: App, server: Server) -> AsyncIterator[psycopg.AsyncCo
     yield connection
     await connection.rollback()
     await connection.close()
+
+
+@pytest.fixture(name="swept", scope="module", autouse=True)
+def _swept() -> Iterator[None]:
+    """Collect the temporary files that pysaml2 leaves open here, not in somebody else's test."""
+    yield
+    if "saml2" not in sys.modules:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
