@@ -19,8 +19,8 @@ BUDGETS: Mapping[str, int] = {
     "unit": 3,
     "integration": 16,
     "infra": 2,
-    "roles": 14,
-    "e2e": 19,
+    "roles": 17,
+    "e2e": 17,
 }
 MATRIX_MINUTES = 180  # for each part that only --all runs
 NEED_MACHINE = ("integration", "infra", "roles", "e2e")  # packages, host image, podman's settings
