@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import StackError  # noqa: E402 -- the path comes first
 from infra import keys, settings  # noqa: E402 -- the path comes first
-from infra.components.lab import Lab, LabArgs  # noqa: E402 -- the path comes first
+from infra.components.lab import Lab, LabArgs, urls  # noqa: E402 -- the path comes first
 from infra.podman import image  # noqa: E402 -- the path comes first
 
 
@@ -32,17 +32,14 @@ def main() -> None:
         edge_hosts=wanted.edge_hosts,
         app_hosts=wanted.app_hosts,
         db_hosts=wanted.db_hosts,
+        monitor_hosts=wanted.monitor_hosts,
         simulator_hosts=wanted.simulator_hosts,
     )
     lab = Lab("lab", args)
-    ports = {name: stack.port(name) for name in ("http", "https", "preview")}
     pulumi.export("hosts", lab.hosts)
     pulumi.export("provider", wanted.provider)
     pulumi.export("network", stack.subnet)
-    pulumi.export(
-        "urls",
-        {n: f"{'http' if n == 'http' else 'https'}://127.0.0.1:{p}" for n, p in ports.items()},
-    )
+    pulumi.export("urls", urls(stack, monitored=bool(wanted.monitor_hosts)))
 
 
 try:

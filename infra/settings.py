@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 PROVIDERS = ("podman", "aws")
 # Of hosts of a kind, with the least of each.
-NUMBERS = {"edge_hosts": 1, "app_hosts": 1, "db_hosts": 1, "simulator_hosts": 0}
+NUMBERS = {
+    "edge_hosts": 1,
+    "app_hosts": 1,
+    "db_hosts": 1,
+    "monitor_hosts": 0,
+    "simulator_hosts": 0,
+}
 MOST_HOSTS = 9  # of one kind: the addresses of a kind are ten apart
 
 
@@ -30,6 +36,7 @@ class Settings:
     edge_hosts: int
     app_hosts: int
     db_hosts: int
+    monitor_hosts: int
     simulator_hosts: int
 
 

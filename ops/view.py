@@ -125,6 +125,9 @@ def _active(active: dict[str, Any]) -> str:
 def _notes(document: dict[str, Any]) -> list[str]:
     schema, lease, operation = document["schema"], document["lease"], document["operation"]
     notes = [f"schema: {schema['head'] or 'empty'}" if schema else "schema: no database answers"]
+    if left := document.get("budget"):
+        shares = ", ".join(f"{slo} {share:.1%}" for slo, share in sorted(left.items()))
+        notes.append(f"error budget left: {shares}")
     if operation:
         notes.append(
             f"operation: {operation['kind']} of {operation.get('version')} "

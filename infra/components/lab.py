@@ -1,6 +1,7 @@
 """A stack on one machine: a network and hosts as podman containers that boot systemd.
 
-Makes one Image, one Network, and Hosts edge-N, app-blue-N, app-green-N, db-N and simulator-N.
+Makes one Image, one Network, and Hosts edge-N, app-blue-N, app-green-N, db-N, monitor-N and
+simulator-N.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
     from infra.keys import Keys
 
-PUBLISHED = {"http": 80, "https": 443, "preview": 8444}  # of edge-1, on loopback
+PUBLISHED = {  # on loopback
+    "edge-1": {"http": 80, "https": 443, "preview": 8444},
+    "monitor-1": {"grafana": 3000, "prometheus": 9090, "alertmanager": 9093},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,7 @@ class LabArgs:
     edge_hosts: int
     app_hosts: int
     db_hosts: int
+    monitor_hosts: int
     simulator_hosts: int
 
 
@@ -64,6 +69,7 @@ def describe(args: LabArgs) -> list[dict[str, Any]]:
         "app-blue": args.app_hosts,
         "app-green": args.app_hosts,
         "db": args.db_hosts,
+        "monitor": args.monitor_hosts,
         "simulator": args.simulator_hosts,
     }
     found = []
@@ -79,14 +85,26 @@ def describe(args: LabArgs) -> list[dict[str, Any]]:
     return found
 
 
+def urls(stack: Stack, *, monitored: bool) -> dict[str, str]:
+    """Return the addresses on this machine at which people reach a stack, by what is there."""
+    plain = ("http",)
+    found = {}
+    for host, services in PUBLISHED.items():
+        if monitored or not host.startswith("monitor"):
+            for name in services:
+                scheme = "http" if name in plain else "https"
+                found[name] = f"{scheme}://127.0.0.1:{stack.port(name)}"
+    return found
+
+
 def placed(stack: Stack, host: dict[str, Any]) -> dict[str, Any]:
-    """Return what is a host's own: names, addresses and, for the first edge, published ports."""
+    """Return what is a host's own: names, addresses and, for the first of some, published ports."""
     kind, _, number = host["name"].rpartition("-")
-    ports = [f"127.0.0.1:{stack.port(s)}:{target}" for s, target in PUBLISHED.items()]
+    published = PUBLISHED.get(host["name"], {})
     return {
         "name": host["name"],
         "container": host["container"],
         "address": host["address"],
         "mac": stack.mac(kind, int(number)),
-        "ports": ports if host["name"] == "edge-1" else [],
+        "ports": [f"127.0.0.1:{stack.port(s)}:{target}" for s, target in published.items()],
     }

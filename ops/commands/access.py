@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
     from ops.session import Session
 
-UNITS = {"app": "dash-app.service", "edge": "haproxy.service", "db": "postgresql@*"}
+UNITS = {
+    "app": "dash-app.service",
+    "edge": "haproxy.service",
+    "db": "postgresql@*",
+    "monitor": "prometheus*",
+}
 PUBLISHED = ("http", "https", "preview")
+MONITOR = ("prometheus", "alertmanager")
 LOOKS_ONLY = ("list", "show", "status")
 HELP = ("--help", "-h")
 
@@ -78,13 +84,21 @@ def open_(ctx: typer.Context, *, stack: options.Stack = None, json: options.Json
     """Print the addresses, and where the certificate and the passwords are."""
     session = options.session(ctx, stack, json=json)
     document = addresses(session)
-    session.show(document, "\n".join(f"{name:<10} {value}" for name, value in document.items()))
+    session.show(document, lines(document))
+
+
+def lines(document: dict[str, str]) -> str:
+    """Return addresses and files for people, one a line."""
+    width = max(10, *map(len, document))
+    return "\n".join(f"{name:<{width}} {value}" for name, value in document.items())
 
 
 def addresses(session: Session) -> dict[str, str]:
     """Return what a person needs to open the stack: addresses and files, by name."""
+    from ops import monitor
+
     ports = {name: session.names.port(name) for name in PUBLISHED}
-    return {
+    found = {
         "service": f"https://127.0.0.1:{ports['https']}",
         "preview": f"https://127.0.0.1:{ports['preview']}",
         "http": f"http://127.0.0.1:{ports['http']}",
@@ -93,6 +107,11 @@ def addresses(session: Session) -> dict[str, str]:
         "try": f"curl --cacert {shlex.quote(str(session.state_dir / 'ca.pem'))} "
         f"https://127.0.0.1:{ports['https']}/healthz",
     }
+    for name in MONITOR if monitor.present(session) else ():
+        password = session.state_dir / "secrets" / f"{name}_password"
+        address = f"https://127.0.0.1:{session.names.port(name)}"
+        found[name] = f"{address} (user {monitor.USER}, password in {password})"
+    return found
 
 
 def service(noun: str, words: str) -> Callable[..., int]:

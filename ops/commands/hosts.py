@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ops.session import Session
 
 
+FORGET = object()  # a setting that the stack's file is to say again
+
+
 class Provider(StrEnum):
     """Where hosts come from."""
 
@@ -27,9 +30,12 @@ class Provider(StrEnum):
 def up(
     ctx: typer.Context,
     *,
-    core: Annotated[  # noqa: ARG001 -- a contract; today the core is all there is
-        bool, typer.Option("--core", help="Only what serves: edge, application, database.")
-    ] = False,
+    core: Annotated[
+        bool | None,
+        typer.Option(
+            "--core/--no-core", help="Only what serves, without a monitor; kept for this stack."
+        ),
+    ] = None,
     provider: Annotated[
         Provider | None, typer.Option(help="Where hosts come from; kept for this stack.")
     ] = None,
@@ -48,10 +54,11 @@ def up(
     session = options.session(ctx, stack, json=json, yes=yes)
     source = options.source(from_stack, session)
     session.confirm("bring up")
-    override(session, provider=provider, app_hosts=app_hosts)
+    monitors = {True: 0, False: FORGET, None: None}[core]
+    override(session, provider=provider, app_hosts=app_hosts, monitor_hosts=monitors)
     line = bootstrap.up(session, source)
     found = access.addresses(session)
-    human = "\n".join(f"{name:<10} {value}" for name, value in found.items())
+    human = access.lines(found)
     document = {"outcome": "done", "exit_code": ExitCode.DONE, "line": line, "addresses": found}
     session.show(document, f"{human}\n{line}")
 
@@ -119,8 +126,9 @@ def override(session: Session, **settings: object) -> dict[str, Any]:
     path: Path = session.state_dir / "overrides.json"
     kept = session.read(path.name) if path.exists() else {}
     given = {name: value for name, value in settings.items() if value is not None}
-    if given:
-        kept |= given
+    wanted = {name: value for name, value in (kept | given).items() if value is not FORGET}
+    if wanted != kept:
+        kept = wanted
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(encoder.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
     return kept

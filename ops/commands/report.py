@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 def status(ctx: typer.Context, *, stack: options.Stack = None, json: options.Json = False) -> None:
     """Tell what runs where."""
-    from ops import view
+    from ops import monitor, view
 
     session = options.session(ctx, stack, json=json)
-    document = view.status(session.stack, ask(session)["facts"])
+    facts = ask(session)["facts"]
+    document = {**view.status(session.stack, facts), "budget": monitor.budget(session)}
     session.show(document, view.status_table(document))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ops.testsuites.parts import Part
 
-PACKAGES = ("app", "ops", "infra", "chaos", "ansible_collections/dash", "tests")
+PACKAGES = ("app", "ops", "infra", "chaos", "monitoring", "ansible_collections/dash", "tests")
 BASELINE = ".secrets.baseline"
 
 

@@ -15,7 +15,8 @@ from tests.e2e.driver import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 Artifact = dict[str, dict[str, Any]]
-HOSTS = ("--provider", "podman", "--app-hosts", "2")
+# Three monitors would be two too many for one machine.
+HOSTS = ("--provider", "podman", "--app-hosts", "2", "--core")
 
 
 @contextlib.contextmanager

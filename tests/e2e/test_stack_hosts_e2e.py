@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.e2e.driver import Lab
 
 pytestmark = pytest.mark.lab
-HOSTS = ("edge-1", "app-blue-1", "app-green-1", "db-1", "simulator-1")
+HOSTS = ("edge-1", "app-blue-1", "app-green-1", "db-1", "monitor-1", "simulator-1")
 # Connects and says "open" or why not; a firewall that drops makes it wait for the time-out.
 CONNECT = (
     "python3 -c \"import socket; s = socket.create_connection(('{}', {}), 2); print('open')\" "
@@ -129,6 +129,10 @@ def test_private_keys_are_for_root_alone(hosts: dict[str, Any]) -> None:
         ("app-blue-1", "app-green-1", 8000),  # only the edge talks to the application
         ("app-blue-1", "app-green-1", 22),  # only the operator comes by ssh
         ("db-1", "edge-1", 8405),  # only the monitor reads figures
+        ("app-blue-1", "monitor-1", 9090),  # only people and the monitor itself look there
+        ("app-blue-1", "edge-1", 9100),  # only the monitor reads a host's figures
+        ("app-blue-1", "db-1", 9187),  # and the database's
+        ("monitor-1", "db-1", 5432),  # the monitor reads no rows
         ("edge-1", "simulator-1", 9101),  # only the application asks providers
         ("app-blue-1", "simulator-1", 9100),  # nobody sets faults from another host
     ],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from ansible_collections.dash.platform.plugins.module_utils.stack import PORTS, Stack
 from infra.podman import ports, runtime
 from ops import pulumi
 from ops.console import UserError
@@ -30,7 +30,7 @@ def unused(root: Path = ROOT, name: str = "lab") -> Stack:
     subnets = {s["subnet"] for network in listed for s in network.get("subnets") or []}
     while True:
         stack = Stack(root, name, f"test-{secrets.token_hex(3)}")
-        wanted = [stack.port(service) for service in ("http", "https", "preview")]
+        wanted = [stack.port(service) for service in PORTS]
         if stack.subnet not in subnets and all(ports.free(port) for port in wanted):
             return stack
 

@@ -52,15 +52,15 @@ def test_a_second_stack_lies_beside_the_first_and_leaves_without_a_trace(stack: 
 
         assert names == [
             "edge-1", "app-blue-1", "app-blue-2", "app-green-1", "app-green-2", "db-1",
-            "simulator-1",
+            "monitor-1", "simulator-1",
         ]  # fmt: skip
-        assert "9 unchanged" in pulumi.preview(stack)
+        assert "10 unchanged" in pulumi.preview(stack)
         assert labs.ssh(second, second.address("edge", 1), "true").returncode == 0
         assert labs.ssh(second, second.address("edge", 1), reach).returncode != 0
         assert pulumi.destroy(second)
         assert labs.left(second, "ps", "--all") == labs.left(second, "network", "ls") == []
 
-    assert len(labs.left(stack, "ps", "--all")) == 4
+    assert len(labs.left(stack, "ps", "--all")) == 6
     assert pulumi.destroy(stack)
     assert labs.left(stack, "ps", "--all") == labs.left(stack, "network", "ls") == []
 
@@ -111,8 +111,8 @@ def test_a_run_that_was_killed_is_gone_on_with(stack: Stack) -> None:
         os.killpg(run.pid, signal.SIGKILL)
 
     assert "created" in pulumi.up(stack)
-    assert "9 unchanged" in pulumi.preview(stack)
-    assert len(labs.left(stack, "ps", "--all")) == 4
+    assert "10 unchanged" in pulumi.preview(stack)
+    assert len(labs.left(stack, "ps", "--all")) == 6
 
 
 def test_aws_is_refused_with_what_to_type_instead(stack: Stack) -> None:

@@ -15,7 +15,7 @@ from pulumi.runtime import Mocks, set_mocks
 from pulumi.runtime import test as as_program
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
-from infra.components.lab import Lab, LabArgs, describe, placed
+from infra.components.lab import Lab, LabArgs, describe, placed, urls
 from infra.keys import Keys
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def _engine(loop: None) -> Recorder:  # noqa: ARG001 -- it only has to be there
 
 
 def args(**more: int) -> LabArgs:
-    counts = {"edge_hosts": 1, "app_hosts": 1, "db_hosts": 1, "simulator_hosts": 1, **more}
+    kinds = ("edge", "app", "db", "monitor", "simulator")
+    counts = {**dict.fromkeys((f"{kind}_hosts" for kind in kinds), 1), **more}
     keys = Keys(public="ssh-ed25519 A", host="ssh-ed25519 B", host_file=Path("/k"))
     return LabArgs(stack=STACK, image="localhost/dash-host:abc", keys=keys, **counts)
 
@@ -84,6 +85,7 @@ def test_a_lab_is_an_image_a_network_and_its_hosts(engine: Recorder) -> None:
         "edge-1",
         "image",
         "lab",
+        "monitor-1",
         "network",
         "simulator-1",
     ]
@@ -112,7 +114,7 @@ def test_every_resource_has_a_parent(engine: Recorder, monkeypatch: pytest.Monke
     component = parents.pop("lab")
 
     assert component is None
-    assert len(parents) == 7
+    assert len(parents) == 8
     assert all(isinstance(parent, Lab) for parent in parents.values())
 
 
@@ -132,10 +134,23 @@ def test_hosts_get_what_podman_needs(engine: Recorder) -> None:
     }.items() <= inputs.items()
 
 
-def test_only_the_first_edge_publishes_ports() -> None:
-    found = {h["name"]: placed(STACK, h)["ports"] for h in describe(args(edge_hosts=2))}
+def test_only_the_first_edge_and_the_first_monitor_publish_ports() -> None:
+    hosts = describe(args(edge_hosts=2, monitor_hosts=2))
+    found = {h["name"]: placed(STACK, h)["ports"] for h in hosts}
 
-    assert [name for name, ports in found.items() if ports] == ["edge-1"]
+    assert [name for name, ports in found.items() if ports] == ["edge-1", "monitor-1"]
+    assert found["monitor-1"] == [
+        "127.0.0.1:3000:3000", "127.0.0.1:9090:9090", "127.0.0.1:9093:9093"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("monitored", [True, False])
+def test_addresses_are_told_of_what_is_there(monitored: bool) -> None:
+    found = urls(STACK, monitored=monitored)
+
+    assert found["http"] == "http://127.0.0.1:8080"
+    assert found["https"] == "https://127.0.0.1:8443"
+    assert found.get("prometheus") == ("https://127.0.0.1:9090" if monitored else None)
 
 
 def test_nothing_is_published_beyond_loopback() -> None:
@@ -154,6 +169,7 @@ def test_the_hosts_output_is_plain_json_with_the_promised_keys() -> None:
         ("app-green-1", "app", "green"),
         ("app-green-2", "app", "green"),
         ("db-1", "db", ""),
+        ("monitor-1", "monitor", ""),
         ("simulator-1", "simulator", ""),
     ]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The real thing takes minutes: with --all.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
-HOSTS = ["app-blue-1", "app-green-1", "db-1", "edge-1", "simulator-1"]
+HOSTS = ["app-blue-1", "app-green-1", "db-1", "edge-1", "monitor-1", "simulator-1"]
 
 
 @pytest.fixture(name="lab", scope="module")

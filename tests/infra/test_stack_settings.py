@@ -22,6 +22,7 @@ FILE = {
     "edge_hosts": "1",
     "app_hosts": "2",
     "db_hosts": "1",
+    "monitor_hosts": "1",
     "simulator_hosts": "0",
 }
 
@@ -51,6 +52,11 @@ def test_the_command_line_is_stronger_than_the_file() -> None:
 def test_a_number_of_hosts_that_cannot_be_is_refused_with_its_value(value: object) -> None:
     with pytest.raises(StackError, match=r"dash:app_hosts of stack lab is .*: 1 to 9 hosts"):
         choose(FILE, {"app_hosts": value})
+
+
+def test_a_stack_may_have_no_monitor() -> None:
+    assert choose(FILE, {}).monitor_hosts == 1
+    assert choose(FILE, {"monitor_hosts": 0}).monitor_hosts == 0
 
 
 def test_an_unknown_provider_is_refused_with_the_known_ones() -> None:

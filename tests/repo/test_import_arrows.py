@@ -13,7 +13,7 @@ import pytest
 from tests.repo import tree
 
 SHARED = "ansible_collections.dash.platform.plugins.module_utils"
-OURS = ("app", "ops", "infra", "ansible_collections", "tests", "chaos", "loadtests")
+OURS = ("app", "ops", "infra", "ansible_collections", "tests", "chaos", "loadtests", "monitoring")
 ALLOWED = {
     "app": ("app",),
     "infra": ("infra", f"{SHARED}.stack"),
@@ -21,6 +21,7 @@ ALLOWED = {
     "ansible_collections": ("ansible_collections",),
     "chaos": ("chaos",),
     "loadtests": ("loadtests",),
+    "monitoring": ("monitoring",),
 }
 
 

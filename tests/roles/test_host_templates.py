@@ -47,11 +47,12 @@ def hba(text: str) -> list[list[str]]:
 def test_only_the_given_hosts_connect_over_tls_and_with_a_password() -> None:
     lines = hba(render("postgres", "pg_hba.conf.j2", postgres_clients=["10.9.0.21", "10.9.0.31"]))
 
-    assert lines[:2] == [
+    assert lines[:3] == [
         ["local", "all", "postgres", "peer"],
         ["local", "dash", "dash_ops", "peer", "map=ops"],
+        ["local", "dash", "dash_metrics", "peer", "map=metrics"],
     ]
-    assert lines[2:] == [
+    assert lines[3:] == [
         ["hostssl", "dash", role, f"{address}/32", "scram-sha-256"]
         for address in ("10.9.0.21", "10.9.0.31")
         for role in ("dash_app", "dash_owner")
@@ -62,8 +63,11 @@ def test_without_clients_nobody_comes_over_the_network() -> None:
     assert {line[0] for line in hba(render("postgres", "pg_hba.conf.j2"))} == {"local"}
 
 
-def test_root_alone_is_the_ledgers_role() -> None:
-    assert hba(render("postgres", "pg_ident.conf.j2")) == [["ops", "root", "dash_ops"]]
+def test_root_alone_is_the_ledgers_role_and_the_exporter_that_of_figures() -> None:
+    assert hba(render("postgres", "pg_ident.conf.j2")) == [
+        ["ops", "root", "dash_ops"],
+        ["metrics", "prometheus", "dash_metrics"],
+    ]
 
 
 def test_settings_of_postgres_are_one_a_line_and_can_be_added_to() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -20,27 +21,50 @@ ADDRESSES = {
     "app-green-1": "10.9.0.31",
     "app-green-2": "10.9.0.32",
     "db-1": "10.9.0.41",
+    "monitor-1": "10.9.0.51",
     "simulator-1": "10.9.0.61",
 }
 GROUPS = {
+    "all": [],
     "edge": ["edge-1"],
     "app": ["app-blue-1", "app-blue-2", "app-green-1", "app-green-2"],
     "app_blue": ["app-blue-1", "app-blue-2"],
     "app_green": ["app-green-1", "app-green-2"],
     "db": ["db-1"],
-    "monitor": [],
+    "monitor": ["monitor-1"],
     "simulator": ["simulator-1"],
 }
-ROLE_OF = {"app": "app_host", "db": "postgres", "edge": "edge", "simulator": "simulator"}
+GROUPS["all"] = list(ADDRESSES)
+MONITOR = [ADDRESSES["monitor-1"]]
+ROLE_OF = {
+    "app": "app_host",
+    "db": "postgres",
+    "edge": "edge",
+    "monitor": "prometheus",
+    "simulator": "simulator",
+}
+
+
+def kind_of(host: str) -> str:
+    """Return the role of a host, as dash_role has it."""
+    return host.split("-", maxsplit=1)[0]
 
 
 def play(host: str, state: Path, **given: Any) -> dict[str, Any]:
     """Return the variables that a host of the stack has in a play."""
-    kind = host.split("-", maxsplit=1)[0]
+    kind = kind_of(host)
     stack = {
         "inventory_hostname": host,
         "groups": GROUPS,
-        "hostvars": {n: {"inventory_hostname": n, "dash_address": a} for n, a in ADDRESSES.items()},
+        "hostvars": {
+            name: {
+                "inventory_hostname": name,
+                "dash_address": address,
+                "dash_role": kind_of(name),
+                "dash_color": name.split("-")[1] if kind_of(name) == "app" else "",
+            }
+            for name, address in ADDRESSES.items()
+        },
         "dash_role": kind,
         "dash_color": host.split("-")[1] if kind == "app" else "",
         "dash_address": ADDRESSES[host],
@@ -78,6 +102,11 @@ print(evaluate("{{ " + variable + " }}", play(host, Path(state))), end="")
     return done.stdout
 
 
+def literal(variable: str, host: str, state: Path) -> Any:
+    """Return what `templated` does, as the value that it is."""
+    return ast.literal_eval(templated(variable, host, state))
+
+
 def opened(host: str, state: Path, **given: Any) -> dict[int, list[str] | None]:
     """Return who may reach which port of a host; None is everybody."""
     found = evaluate("{{ base_firewall_open }}", play(host, state, **given))
@@ -85,20 +114,27 @@ def opened(host: str, state: Path, **given: Any) -> dict[int, list[str] | None]:
 
 
 def test_the_edge_is_open_to_the_world_but_for_preview_and_metrics(tmp_path: Path) -> None:
-    assert opened("edge-1", tmp_path) == {80: None, 443: None, 8444: ["10.9.0.0/24"], 8405: []}
+    assert opened("edge-1", tmp_path) == {
+        9100: MONITOR, 80: None, 443: None, 8444: ["10.9.0.0/24"], 8405: MONITOR
+    }  # fmt: skip
 
 
 def test_only_edges_reach_the_service(tmp_path: Path) -> None:
-    assert opened("app-blue-1", tmp_path) == {8000: ["10.9.0.11"], 8001: []}
+    assert opened("app-blue-1", tmp_path) == {
+        9100: MONITOR, 8000: ["10.9.0.11"], 8001: MONITOR
+    }  # fmt: skip
 
 
 def test_only_app_hosts_reach_the_database(tmp_path: Path) -> None:
-    assert opened("db-1", tmp_path) == {5432: [ADDRESSES[h] for h in GROUPS["app"]]}
+    assert opened("db-1", tmp_path) == {
+        9100: MONITOR, 5432: [ADDRESSES[h] for h in GROUPS["app"]], 9187: MONITOR
+    }  # fmt: skip
 
 
 def test_only_app_hosts_ask_the_simulator_and_nobody_sets_its_faults(tmp_path: Path) -> None:
     hosts = [ADDRESSES[h] for h in GROUPS["app"]]
-    assert opened("simulator-1", tmp_path) == dict.fromkeys((9101, 9102, 9103), hosts)
+    providers = dict.fromkeys((9101, 9102, 9103), hosts)
+    assert opened("simulator-1", tmp_path) == {9100: MONITOR, **providers}
 
 
 def test_the_keys_of_providers_are_those_that_the_operator_keeps(tmp_path: Path) -> None:
@@ -133,16 +169,19 @@ def test_hosts_have_what_checks_signatures_where_people_sign_in_by_saml(
     assert evaluate("{{ app_host_saml }}", known) is wanted
 
 
-def test_a_monitor_reads_metrics(tmp_path: Path) -> None:
-    given = {
-        "groups": {**GROUPS, "monitor": ["monitor-1"]},
-        "hostvars": {
-            "monitor-1": {"dash_address": "10.9.0.51"},
-            "edge-1": {"dash_address": "10.9.0.11"},
-        },
-    }
+@pytest.mark.parametrize(("provider", "people"), [("podman", ["10.9.0.1"]), ("aws", [])])
+def test_people_reach_the_monitor_through_loopback_or_ssh(
+    tmp_path: Path, provider: str, people: list[str]
+) -> None:
+    found = opened("monitor-1", tmp_path, dash_provider=provider)
 
-    assert opened("app-blue-1", tmp_path, **given)[8001] == ["10.9.0.51"]
+    assert found == {9100: MONITOR, 9090: people + MONITOR, 9093: people + MONITOR}
+
+
+def test_without_a_monitor_nobody_reads_figures(tmp_path: Path) -> None:
+    found = opened("app-blue-1", tmp_path, groups={**GROUPS, "monitor": []})
+
+    assert (found[9100], found[8001]) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -224,6 +263,53 @@ def test_the_pool_of_the_service_fits_what_the_budget_says() -> None:
     pool = Settings.model_fields["pool_max"].default
 
     assert pool + listener <= values(ROLES / "postgres/defaults/main.yml")["postgres_pool_size"]
+
+
+def test_the_monitor_scrapes_every_host_and_what_runs_there(tmp_path: Path) -> None:
+    found = literal("prometheus_jobs", "monitor-1", tmp_path)
+    addresses = {job["name"]: [t["address"] for t in job["targets"]] for job in found}
+
+    assert addresses == {
+        "node": [f"{a}:9100" for _, a in sorted(ADDRESSES.items())],
+        "edge": ["10.9.0.11:8405"],
+        "app": [f"{ADDRESSES[h]}:8001" for h in GROUPS["app"]],
+        "postgres": ["10.9.0.41:9187"],
+        "blackbox": ["127.0.0.1:9115"],
+    }
+    app = next(job for job in found if job["name"] == "app")
+    assert app["targets"][0]["labels"] == {"host": "app-blue-1", "role": "app", "color": "blue"}
+
+
+def test_the_monitor_looks_at_public_addresses_and_at_certificates(tmp_path: Path) -> None:
+    found = literal("prometheus_probes", "monitor-1", tmp_path)
+
+    assert [(p["module"], p["address"]) for p in found] == [
+        ("http", "https://10.9.0.11/healthz"),
+        ("tls", "10.9.0.11:8444"),
+        ("tls", "10.9.0.51:9090"),
+        ("tls", "10.9.0.51:9093"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "programs"),
+    [
+        ("edge-1", ["node"]),
+        ("db-1", ["node", "postgres"]),
+        ("monitor-1", ["node", "blackbox"]),
+    ],
+)
+def test_hosts_tell_of_what_they_have(tmp_path: Path, host: str, programs: list[str]) -> None:
+    assert evaluate("{{ exporter_programs }}", play(host, tmp_path)) == programs
+
+
+def test_receivers_find_their_secrets_by_name(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/alert_slack").write_text("https://example.com/x\n", encoding="utf-8")
+
+    found = literal("alertmanager_credentials", "monitor-1", tmp_path)
+
+    assert found == {"slack": "https://example.com/x"}
 
 
 def test_wiring_names_only_variables_that_a_role_has() -> None:

@@ -114,10 +114,15 @@ def test_settings_on_the_command_line_are_kept_for_the_stack(checkout: Checkout)
     checkout.dash("up", "--stack", "staging", "--provider", "podman", "--app-hosts", "2")
     checkout.dash("up", "--stack", "staging", "--core")
     checkout.dash("up", "--stack", "staging", "--app-hosts", "1")
+    kept = {"provider": "podman", "app_hosts": 1}
 
     assert json.loads((checkout.state / "overrides.json").read_text()) == {
-        "provider": "podman", "app_hosts": 1
+        **kept, "monitor_hosts": 0
     }  # fmt: skip
+
+    checkout.dash("up", "--stack", "staging", "--no-core")
+
+    assert json.loads((checkout.state / "overrides.json").read_text()) == kept
 
 
 @pytest.mark.usefixtures("world")

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.dash.platform.plugins.inventory import stack as plugin
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from ops.inventory import plain
 
 ROOT = Path(__file__).resolve().parents[3]
 OUTPUTS: dict[str, Any] = {
@@ -23,6 +24,7 @@ OUTPUTS: dict[str, Any] = {
             ("app-blue-1", "app", "blue", "10.89.50.21"),
             ("app-green-1", "app", "green", "10.89.50.31"),
             ("db-1", "db", "", "10.89.50.41"),
+            ("monitor-1", "monitor", "", "10.89.50.51"),
             ("simulator-1", "simulator", "", "10.89.50.61"),
         )
     ],
@@ -30,6 +32,7 @@ OUTPUTS: dict[str, Any] = {
         "http": "http://127.0.0.1:8080",
         "https": "https://127.0.0.1:8443",
         "preview": "https://127.0.0.1:8444",
+        "prometheus": "https://127.0.0.1:9090",
     },
     "provider": "podman",
     "network": "10.89.50.0/24",
@@ -89,12 +92,12 @@ def test_groups_and_variables_are_those_of_the_architecture(stack: Stack) -> Non
         "app_blue": ["app-blue-1"],
         "app_green": ["app-green-1"],
         "db": ["db-1"],
+        "monitor": ["monitor-1"],
         "simulator": ["simulator-1"],
     }
     directory = stack.directory
     seen = {
-        name: value.get("__ansible_unsafe", value) if isinstance(value, dict) else value
-        for name, value in document["_meta"]["hostvars"]["app-green-1"].items()
+        name: plain(value) for name, value in document["_meta"]["hostvars"]["app-green-1"].items()
     }
     common = seen.pop("ansible_ssh_common_args")
     assert Path(seen["dash_python"]).parent == Path(sys.executable).parent
@@ -112,6 +115,7 @@ def test_groups_and_variables_are_those_of_the_architecture(stack: Stack) -> Non
         "dash_state_dir": str(directory),
         "dash_public_url": "https://127.0.0.1:8443",
         "dash_preview_url": "https://127.0.0.1:8444",
+        "dash_monitor_urls": {"prometheus": "https://127.0.0.1:9090"},
         "dash_network": "10.89.50.0/24",
         "dash_provider": "podman",
     }

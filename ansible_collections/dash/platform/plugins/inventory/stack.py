@@ -30,6 +30,7 @@ options:
     required: true
     type: str
 """
+MONITOR_URLS = ("grafana", "prometheus", "alertmanager")
 TIMEOUT = 60  # seconds for `pulumi stack output`
 
 
@@ -167,6 +168,9 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
         "dash_state_dir": str(directory),
         "dash_public_url": outputs["urls"]["https"],
         "dash_preview_url": outputs["urls"]["preview"],
+        "dash_monitor_urls": {
+            name: outputs["urls"][name] for name in MONITOR_URLS if name in outputs["urls"]
+        },
         "dash_network": outputs["network"],
         "dash_provider": outputs["provider"],
         "dash_python": sys.executable,

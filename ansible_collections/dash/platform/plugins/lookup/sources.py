@@ -1,4 +1,4 @@
-"""Read the Python files of a folder: name → text."""
+"""Read the files of a folder: name → text."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from ansible.plugins.lookup import LookupBase
 
 DOCUMENTATION = """
 name: sources
-short_description: Python files of a folder on the controller
+short_description: Files of a folder on the controller
 description:
   - Returns one dictionary, file name to text.
 options:
   _terms:
     description: Folders.
     required: true
+  pattern:
+    description: Which files, as a shell has it.
+    default: "*.py"
 """
 
 
 class LookupModule(LookupBase):
     """One dictionary a folder."""
 
-    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[dict[str, str]]:  # noqa: ARG002 -- Ansible's signature
+    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[dict[str, str]]:
         """Return the files of each folder."""
+        self.set_options(var_options=variables, direct=kwargs)
+        pattern = str(self.get_option("pattern"))
         found = []
         for term in terms:
             folder = Path(term)
@@ -32,6 +37,6 @@ class LookupModule(LookupBase):
                 msg = f"{term} is no folder"
                 raise AnsibleLookupError(msg)
             found.append(
-                {p.name: p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.py"))}
+                {p.name: p.read_text(encoding="utf-8") for p in sorted(folder.glob(pattern))}
             )
         return found

@@ -1,0 +1,81 @@
+"""Ask the stack's Prometheus, where it has one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ops.session import Session
+
+USER = "dash"
+SECONDS = 3.0  # for one answer: a look at the stack does not wait for its monitor
+BUDGET = "slo:budget:left"
+
+
+class Silent(Exception):
+    """Prometheus gives no answer that can be read; `str()` is one line."""
+
+
+def present(session: Session) -> bool:
+    """Tell whether the stack was given a monitor, and was not told to do without."""
+    kept = session.state_dir / "overrides.json"
+    if kept.exists() and session.read(kept.name).get("monitor_hosts") == 0:
+        return False
+    return (session.state_dir / "secrets" / "prometheus_password").is_file()
+
+
+def query(session: Session, expr: str) -> list[dict[str, Any]]:
+    """Return the samples that an expression has now. Raises Silent."""
+    path = f"/api/v1/query?{urllib.parse.urlencode({'query': expr})}"
+    try:
+        found: list[dict[str, Any]] = _get(session, "prometheus", path)["data"]["result"]
+    except (KeyError, TypeError) as error:
+        raise Silent(f"Prometheus answered without a result ({error})") from None
+    return found
+
+
+def notifiable(session: Session) -> list[dict[str, Any]]:
+    """Return the alerts that are neither silenced nor inhibited. Raises Silent."""
+    path = "/api/v2/alerts?silenced=false&inhibited=false"
+    found: list[dict[str, Any]] = _get(session, "alertmanager", path)
+    return found
+
+
+def _get(session: Session, service: str, path: str) -> Any:  # noqa: ANN401 -- any JSON value
+    """Return what a service of the monitor answers. Raises Silent."""
+    address = f"https://127.0.0.1:{session.names.port(service)}"
+    try:
+        secret = session.state_dir / "secrets" / f"{service}_password"
+        context = ssl.create_default_context(cafile=str(session.state_dir / "ca.pem"))
+        both = f"{USER}:{secret.read_text('utf-8').strip()}"
+        request = urllib.request.Request(  # noqa: S310 -- https alone
+            f"{address}{path}",
+            headers={"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"},
+        )
+        opener = urllib.request.build_opener(  # a proxy has no business between us and loopback
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+        with opener.open(request, timeout=SECONDS) as response:
+            return json.load(response)
+    except (OSError, ValueError) as error:
+        raise Silent(f"{address}: {getattr(error, 'reason', error)}") from None
+
+
+def budget(session: Session) -> dict[str, float] | None:
+    """Return by objective the share of its error budget that is left, None while nobody can tell.
+
+    Of an objective that was not put to the test there is nothing to tell.
+    """
+    if not present(session):
+        return None
+    try:
+        found = query(session, BUDGET)
+    except Silent:
+        return None
+    return {each["metric"]["slo"]: round(float(each["value"][1]), 4) for each in found}

@@ -1,0 +1,113 @@
+"""The monitor of a running lab: it sees everything, and tells at once when something is gone."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ops import monitor
+from ops.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.driver import Lab
+
+pytestmark = pytest.mark.lab
+JOBS = {
+    "alertmanager", "app", "blackbox", "edge", "node", "postgres", "probe_http", "probe_tls",
+    "prometheus",
+}  # fmt: skip
+PAGED_WITHIN = 30  # seconds, on a machine that has nothing else to do
+MOST_SERIES = 12_000  # after the releases and the load of the tests before
+
+
+@pytest.fixture(name="session", scope="module")
+def _session(lab: Lab) -> Session:
+    return Session(stack=lab.stack, environ={"DASH_LAB": lab.name}, root=lab.root)
+
+
+def firing(session: Session) -> set[tuple[str, str]]:
+    """Return the alerts that fire, each with its host."""
+    found = monitor.query(session, 'ALERTS{alertstate="firing"}')
+    return {(x["metric"]["alertname"], x["metric"].get("host", "")) for x in found}
+
+
+def value(session: Session, expr: str) -> float:
+    """Return the one value of an expression."""
+    [sample] = monitor.query(session, expr)
+    return float(sample["value"][1])
+
+
+def until(seconds: float, session: Session, wanted: tuple[str, str], *, there: bool) -> float:
+    """Wait until an alert fires, or no longer does; return how long it took."""
+    begun = time.monotonic()
+    while (wanted in firing(session)) is not there:
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"after {waited:.0f} s: {firing(session)}"
+        time.sleep(0.5)
+    return time.monotonic() - begun
+
+
+@pytest.fixture(name="killed")
+def _killed(lab: Lab) -> Iterator[str]:
+    """The host of the colour that does not serve, its processes gone; there again afterwards."""
+    host = f"app-{'green' if lab.active()[0] == 'blue' else 'blue'}-1"
+    container = lab.container(host)
+    subprocess.run(["podman", "kill", "-s", "KILL", container], check=True, timeout=60)
+    yield host
+    subprocess.run(["podman", "start", container], check=False, timeout=60)
+
+
+@pytest.mark.usefixtures("base")
+def test_every_target_of_what_runs_is_up(session: Session) -> None:
+    found = monitor.query(session, "up")
+    down = {x["metric"]["instance"] for x in found if x["value"][1] != "1"}
+    serves = "max by (color) (dash_edge_active) == 1"
+    idle = monitor.query(session, f'up{{job="app"}} unless on (color) ({serves})')
+
+    assert {x["metric"]["job"] for x in found} == JOBS
+    assert down <= {x["metric"]["instance"] for x in idle}
+
+
+def test_strangers_see_nothing(lab: Lab) -> None:
+    for service in ("prometheus", "alertmanager"):
+        address = lab.outputs()["urls"][service]
+        said = subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert",
+             str(lab.directory / "ca.pem"), f"{address}/metrics"],
+            check=True, capture_output=True, text=True, timeout=20,
+        ).stdout  # fmt: skip
+        assert said == "401", service
+
+
+def test_a_look_at_the_whole_stack_costs_a_bounded_number_of_series(session: Session) -> None:
+    assert 1_000 < value(session, "prometheus_tsdb_head_series") < MOST_SERIES
+
+
+def test_the_release_is_told_by_the_edge(session: Session, base: str, lab: Lab) -> None:
+    color = lab.active()[0]
+
+    assert value(session, f'max(dash_edge_active{{color="{color}"}})') == 1
+    assert value(session, 'max(dash_release_operations_total{kind="deploy",outcome="done"})') >= 1
+    assert monitor.query(session, f'dash_build_info{{version="{base}",color="{color}"}}')
+
+
+def test_status_tells_what_is_left_of_the_budgets(lab: Lab, session: Session) -> None:
+    assert monitor.present(session)
+    assert set(lab.status()["budget"]) >= {"availability", "latency"}
+
+
+@pytest.mark.usefixtures("base")
+def test_a_killed_host_is_paged_within_half_a_minute_and_over_when_it_is_back(
+    session: Session, killed: str, lab: Lab
+) -> None:
+    took = until(PAGED_WITHIN * 2, session, ("HostDown", killed), there=True)
+    subprocess.run(["podman", "start", lab.container(killed)], check=True, timeout=60)
+    until(120, session, ("HostDown", killed), there=False)
+
+    assert took < PAGED_WITHIN
+    assert ("TargetDown", killed) not in firing(session)
