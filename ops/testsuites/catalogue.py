@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ops.testsuites import coverage, lint
+from ops.testsuites import coverage, lab, lint
 from ops.testsuites.parts import Part, pytest
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def _roles(root: Path, *, every: bool) -> list[Part]:
     """Return the default scenario of every role; with --all the others too."""
     found = []
     molecule = str(Path(sys.executable).parent / "molecule")
+    env = {"DASH_TEST_HOST": f"role-{lab.name_for(root)}"}  # two checkouts test side by side
     for scenario in sorted(root.glob("roles/*/molecule/*/molecule.yml")):
         role, name = scenario.parents[2].name, scenario.parent.name
         if every or name == "default":
@@ -86,6 +87,7 @@ def _roles(root: Path, *, every: bool) -> list[Part]:
                     name=f"roles-{role}" if name == "default" else f"roles-{role}-{name}",
                     argv=(molecule, "test", "--scenario-name", name),
                     cwd=f"roles/{role}",
+                    env=env,
                 )
             )
     return found

@@ -43,7 +43,8 @@ async def probe(
 ) -> dict[str, Any]:
     """Run the prober with agents, do something to the service half way, return the report.
 
-    `until` has to be true of the service before the end: a loaded machine takes its time.
+    All agents are there before it, where they are let in, and `until` has to be true of the service
+    before the end: a loaded machine takes its time.
     """
     key_file = tmp_path / "key"
     key_file.write_text(service.key)
@@ -53,15 +54,27 @@ async def probe(
     )  # fmt: skip
     running = asyncio.create_task(run(plan))
     await asyncio.sleep(seconds)
+    if service.agents.status == 101:
+        await within_ten_seconds(lambda: all_connected(service.agents))
     done = change(service.agents)
     if asyncio.iscoroutine(done):
         await done
     await asyncio.sleep(seconds)
-    end = time.monotonic() + 10
-    while not until(service.agents) and time.monotonic() < end:  # noqa: ASYNC110 -- polled
-        await asyncio.sleep(0.05)
+    await within_ten_seconds(lambda: until(service.agents))
     signal.raise_signal(signal.SIGTERM)
     return await running
+
+
+async def within_ten_seconds(true: Callable[[], bool]) -> None:
+    """Wait until something is true; what then is not is for the assertions to say."""
+    end = time.monotonic() + 10
+    while not true() and time.monotonic() < end:  # noqa: ASYNC110 -- polled
+        await asyncio.sleep(0.05)
+
+
+def all_connected(agents: Agents) -> bool:
+    """Tell whether each agent of the prober has its socket."""
+    return sum(kept.socket is not None for kept in agents.agents.values()) == N
 
 
 def whole(report: dict[str, Any], **more: Any) -> None:
@@ -95,7 +108,7 @@ async def test_agents_that_are_sent_away_come_back_with_everything(
 ) -> None:
     async with serve() as service:
         service.agents.polite = polite
-        report = await probe(service, tmp_path, Agents.send_away)
+        report = await probe(service, tmp_path, Agents.send_away, until=all_connected)
     whole(report, reconnects=N)
     assert set(service.agents.connections.values()) == {2}
     assert 0 < report["sockets"]["slowest_reconnect_ms"] < 3000
@@ -162,7 +175,10 @@ async def test_agent_that_is_not_let_back_is_lost_and_begins_anew(
         await agents.send_away(only=1)
 
     async with serve() as service:
-        report = await probe(service, tmp_path, refuse)
+        report = await probe(
+            service, tmp_path, refuse,
+            until=lambda agents: agents.connections["prober-00"] == 2,
+        )  # fmt: skip
     assert report["sockets"]["lost"] == 1
     assert report["losses"][0]["why"].startswith("it was not let back: resume: ")
     assert service.agents.connections["prober-00"] == 2
@@ -250,7 +266,9 @@ async def test_release_without_sockets_loses_none_and_is_named(
 async def test_sockets_open_once_a_release_has_them(serve: Serve, tmp_path: Path) -> None:
     async with serve() as service:
         service.agents.status = 404
-        report = await probe(service, tmp_path, lambda agents: setattr(agents, "status", 101))
+        report = await probe(
+            service, tmp_path, lambda agents: setattr(agents, "status", 101), until=all_connected
+        )
     whole(report, reconnects=0)
     assert report["note"] == ""
 
