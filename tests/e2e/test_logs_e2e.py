@@ -92,7 +92,7 @@ def test_a_request_is_found_by_its_id_on_every_host_within_seconds(
     _, took = until(session, lines.of_request(request), lambda got: {x.unit for x in got} >= units)
 
     assert took < WITHIN
-    assert request in lab.ok("logs", "--request", request)
+    assert request in lab.ok("logs", "--request", request).output
 
 
 @pytest.mark.parametrize("host", ["edge-1", "db-1", "monitor-1"])
