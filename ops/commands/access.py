@@ -91,7 +91,7 @@ def _of_request(session: Session, request: str, host: str | None, *, follow: boo
         raise UserError(
             f"no line names {request} in {loki.DAYS} days; lines take up to 5 s to arrive"
         )
-    session.out.print(*found, sep="\n", markup=False, highlight=False, soft_wrap=True)
+    session.out.print("\n".join(map(str, found)), markup=False, highlight=False, soft_wrap=True)
     return ExitCode.DONE
 
 

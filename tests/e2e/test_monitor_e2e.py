@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 JOBS = {
-    "alertmanager", "app", "blackbox", "edge", "node", "postgres", "probe_http", "probe_tls",
-    "prometheus",
+    "alertmanager", "app", "blackbox", "collector", "edge", "loki", "node", "postgres",
+    "probe_http", "probe_tls", "prometheus",
 }  # fmt: skip
 PAGED_WITHIN = 30  # seconds, on a machine that has nothing else to do
 MOST_SERIES = 12_000  # after the releases and the load of the tests before
