@@ -95,6 +95,17 @@ def test_the_release_is_told_by_the_edge(session: Session, lab: Lab) -> None:
     assert monitor.query(session, f'dash_build_info{{version="{version}",color="{color}"}}')
 
 
+def test_the_service_tells_of_its_process_from_within_its_sandbox(
+    session: Session, base: str, lab: Lab
+) -> None:
+    """The unit hides /proc/stat, without which prometheus_client's own collector is silent."""
+    here = f'* on (instance) dash_build_info{{version="{base}",color="{lab.active()[0]}"}}'
+
+    assert value(session, f"max(process_resident_memory_bytes {here})") > 30e6
+    assert value(session, f"max(process_open_fds {here})") > 5
+    assert 0 < value(session, f"time() - min(process_start_time_seconds {here})") < 86400
+
+
 def test_status_tells_what_is_left_of_the_budgets(lab: Lab, session: Session) -> None:
     assert monitor.present(session)
     assert set(lab.status()["budget"]) >= {"availability", "latency"}
