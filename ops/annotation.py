@@ -31,9 +31,7 @@ def config(address: str, user: str, password: str, body: dict[str, Any]) -> str:
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items())
 
 
-def tell(
-    ssh: list[str], address: str, user: str, password_file: Path, body: dict[str, Any]
-) -> str:
+def tell(ssh: list[str], address: str, user: str, password_file: Path, body: dict[str, Any]) -> str:
     """Hand an annotation over; return one line for the log, whatever happens."""
     try:
         password = password_file.read_text(encoding="utf-8").strip()

@@ -1,4 +1,4 @@
-"""Ask the stack's Prometheus, where it has one."""
+"""Ask the stack's Prometheus, Alertmanager and Grafana, where it has them."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def notifiable(session: Session) -> list[dict[str, Any]]:
     return found
 
 
-def ask(
-    session: Session, service: str, path: str, body: dict[str, Any] | None = None
-) -> Any:  # noqa: ANN401 -- any JSON value
+def ask(session: Session, service: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 -- any JSON value
     """Return what a service of the monitor answers, to a POST where there is a body.
 
     Raises:
@@ -75,6 +73,14 @@ def ask(
             return json.load(response)
     except (OSError, ValueError) as error:
         raise Silent(f"{address}: {getattr(error, 'reason', error)}") from None
+
+
+def faceless(session: Session) -> bool:
+    """Tell whether the stack's Grafana is the build of tools/grafana.sh, which has no front end."""
+    try:
+        return str(ask(session, "grafana", "/api/health")["version"]).endswith("-pre")
+    except (Silent, KeyError, TypeError):
+        return False  # nobody can tell
 
 
 def budget(session: Session) -> dict[str, float] | None:

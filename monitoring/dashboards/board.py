@@ -10,22 +10,30 @@ from grafana_foundation_sdk.builders.loki import Dataquery as LokiQuery
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models.dashboard import (
-    AnnotationTarget, DashboardLinkType, DataSourceRef, DynamicConfigValue, FieldColorModeId,
-    GridPos, VariableOption, VariableRefresh,
+    DashboardLinkType,
+    DataSourceRef,
+    DynamicConfigValue,
+    FieldColorModeId,
+    GridPos,
+    Threshold,
+    ThresholdsMode,
+    VariableOption,
+    VariableRefresh,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     from monitoring.dashboards.model import Page, Panel
 
 COLORS = {"blue": "#3274D9", "green": "#56A64B"}
-BAD = {"5xx|failed|errors?|dropped": "#E02F44"}
+CALM, TROUBLE = COLORS["green"], "#E02F44"
+BAD = "5xx|failed"
 HEIGHTS = {"lines": 8, "number": 4, "logs": 12}
 COLUMNS = 24
 MARKS = {"release": "#B877D9", "chaos": "#FF9830"}
 
 
 def _source(uid: str) -> DataSourceRef:
-    return DataSourceRef(type_val="datasource" if uid == "grafana" else uid, uid=uid)
+    return DataSourceRef(type_val=uid, uid=uid)
 
 
 def _described(panel: Panel) -> str:
@@ -39,7 +47,8 @@ def _builder(panel: Panel) -> Any:  # noqa: ANN401 -- the SDK's panels share no 
         return logs.Panel().show_time(True).enable_log_details(True)  # noqa: FBT003 -- the SDK's way
     if panel.kind == "number":
         reduce = common.ReduceDataOptions().calcs(["lastNotNull"])
-        return stat.Panel().reduce_options(reduce).graph_mode(kinds.BigValueGraphMode.NONE)
+        made = stat.Panel().reduce_options(reduce).graph_mode(kinds.BigValueGraphMode.NONE)
+        return made.text_mode(kinds.BigValueTextMode.VALUE_AND_NAME)
     legend = (
         common.VizLegendOptions()
         .display_mode(kinds.LegendDisplayMode.LIST)
@@ -50,10 +59,17 @@ def _builder(panel: Panel) -> Any:  # noqa: ANN401 -- the SDK's panels share no 
     return timeseries.Panel().legend(legend).tooltip(tooltip).fill_opacity(8).line_width(1)
 
 
-def _painted(builder: Any) -> Any:  # noqa: ANN401 -- the same
+def _painted(builder: Any, panel: Panel) -> Any:  # noqa: ANN401 -- the same
     """Give the two colours, and what is bad, the same paint on every page."""
-    named = {f"(^|.*\\b){name}\\b.*": paint for name, paint in COLORS.items()}
-    for pattern, paint in {**named, **{f".*({x}).*": y for x, y in BAD.items()}}.items():
+    if panel.kind == "number":
+        steps = [Threshold(value=None, color=CALM)]
+        steps += [] if panel.alarm is None else [Threshold(value=panel.alarm, color=TROUBLE)]
+        levels = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+        builder = builder.thresholds(levels)
+    paints = {f".*{name}.*": paint for name, paint in COLORS.items()}
+    if panel.kind == "lines":
+        paints[f".*({BAD}).*"] = TROUBLE
+    for pattern, paint in paints.items():
         color = {"mode": FieldColorModeId.FIXED.value, "fixedColor": paint}
         value = DynamicConfigValue(id_val="color", value=color)
         builder = builder.override_by_regexp(f"/{pattern}/", [value])
@@ -71,7 +87,7 @@ def panel(given: Panel, number: int, place: GridPos) -> Any:  # noqa: ANN401 -- 
         .grid_pos(place)
     )
     if given.kind != "logs":
-        builder = _painted(builder.unit(given.unit).min(0))
+        builder = _painted(builder.unit(given.unit).min(0), given)
         if given.unit == "s" and given.kind == "number":
             builder = builder.decimals(1)
     if given.highest is not None:
@@ -97,32 +113,20 @@ def _places(panels: tuple[Panel, ...]) -> list[GridPos]:
 def _variable(name: str) -> Any:  # noqa: ANN401 -- the same
     """Return what people choose by. Hosts and colours are few: neither grows with traffic."""
     everything = VariableOption(text="All", value="$__all", selected=True)
-    if name == "color":
-        made = dashboard.CustomVariable(name).values("blue,green")
-    else:
-        made = (
-            dashboard.QueryVariable(name)
-            .query('label_values(up{job="node"}, host)')
-            .datasource(_source("prometheus"))
-            .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        )
-    return made.label(name).multi(True).include_all(True).all_value(".*").current(everything)  # noqa: FBT003 -- the SDK's way
+    made: Any = dashboard.CustomVariable(name).values("blue,green")
+    if name == "host":
+        made = dashboard.QueryVariable(name).query('label_values(up{job="node"}, host)')
+        made = made.datasource(_source("prometheus"))
+        made = made.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+    made = made.label(name).multi(True).include_all(True)  # noqa: FBT003 -- the SDK's way
+    return made.all_value(".*").current(everything)
 
 
 def _mark(tag: str) -> dashboard.AnnotationQuery:
-    target = AnnotationTarget(limit=100, match_any=False, tags=[tag], type_val="tags")
-    query = dashboard.AnnotationQuery().name(tag).datasource(_source("grafana")).enable(True)  # noqa: FBT003 -- the SDK's way
-    return query.icon_color(MARKS[tag]).target(_Built(target))
-
-
-class _Built:
-    """A thing that is built already, for setters that want a builder."""
-
-    def __init__(self, thing: Any) -> None:  # noqa: ANN401 -- any model
-        self._thing = thing
-
-    def build(self) -> Any:  # noqa: ANN401 -- any model
-        return self._thing
+    target = dashboard.AnnotationTarget().limit(100).match_any(False).tags([tag]).type("tags")  # noqa: FBT003 -- the SDK's way
+    query = dashboard.AnnotationQuery().name(tag).enable(True)  # noqa: FBT003 -- the SDK's way
+    query = query.datasource(DataSourceRef(type_val="datasource", uid="-- Grafana --"))
+    return query.icon_color(MARKS[tag]).target(target)
 
 
 def page(given: Page) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Panel:
         kind: lines over time, or the last value alone.
         width: of 24 columns.
         highest: the end of the scale, where it has one.
+        alarm: of a number, from where on it is painted as trouble.
         alerts: those that are about the same; the panel links to their runbooks.
         source: uid of the data source.
     """
@@ -36,6 +37,7 @@ class Panel:
     kind: str = "lines"
     width: int = 8
     highest: float | None = None
+    alarm: float | None = None
     alerts: tuple[str, ...] = ()
     source: str = "prometheus"
 

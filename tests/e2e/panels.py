@@ -10,6 +10,7 @@ from ops import monitor
 
 if TYPE_CHECKING:
     from ops.session import Session
+    from tests.e2e.picture import Line
 
 CHOICES = {"$color": ".*", "$host": ".*"}
 MINUTES = 15
@@ -26,13 +27,13 @@ def dashboards(session: Session) -> dict[str, dict[str, Any]]:
     return {x["uid"]: ask(session, f"/api/dashboards/uid/{x['uid']}")["dashboard"] for x in found}
 
 
-def frames(session: Session, panel: dict[str, Any]) -> list[tuple[str, list[float], list[float]]]:
-    """Return the lines of a panel, each a name, times and values, as Grafana's own query has them."""
+def frames(session: Session, panel: dict[str, Any]) -> list[Line]:
+    """Return the lines of a panel as Grafana's own query has them."""
     queries = [_query(target, panel["datasource"]) for target in panel["targets"]]
     now = int(time.time() * 1000)
     body = {"queries": queries, "from": str(now - MINUTES * 60_000), "to": str(now)}
     answer = ask(session, "/api/ds/query", body)["results"]
-    found = []
+    found: list[Line] = []
     for target in panel["targets"]:
         result = answer[target["refId"]]
         assert not result.get("error"), (panel["title"], result)

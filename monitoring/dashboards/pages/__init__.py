@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from monitoring.dashboards import board
 from monitoring.dashboards.pages import (
-    chaos, database, hosts, providers, release, service, slos,
+    chaos,
+    database,
+    hosts,
+    providers,
+    release,
+    service,
+    slos,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -20,6 +26,4 @@ PAGES: tuple[Page, ...] = (
 
 def texts() -> dict[str, str]:
     """Return every dashboard's JSON by its uid."""
-    return {
-        one.uid: json.dumps(board.page(one), indent=1, sort_keys=True) + "\n" for one in PAGES
-    }
+    return {one.uid: json.dumps(board.page(one), indent=1, sort_keys=True) + "\n" for one in PAGES}

@@ -24,7 +24,7 @@ PAGE = Page(
         number(
             "Availability", "percentunit",
             "Share of clients' requests that were not answered with a 5xx, over five minutes.",
-            q('1 - (slo:error:ratio5m{slo="availability"} or vector(0))', "availability"),
+            q('1 - (sum(slo:error:ratio5m{slo="availability"}) or vector(0))', "availability"),
             alerts=("BudgetBurnsFast", "ServiceDown"),
         ),
         number("Requests a second", "reqps", "What clients ask at the edges.",
@@ -43,7 +43,7 @@ PAGE = Page(
         lines("Failed requests by colour and version", "reqps",
               "Answers with a 5xx. Zero is what a release promises.",
               q(f'sum by (color, version) (rate(dash_requests_total{{color=~"$color",status=~"5.."}}[1m]) {_BUILD})'
-                " or 0 * sum by (color) (dash_ready)", "{{color}} {{version}}"),
+                f" or 0 * count by (color, version) (dash_build_info{_HERE})", "{{color}} {{version}}"),
               alerts=("BudgetBurns",)),
         lines("Time to answer, 95 and 50 of 100", "s", "Without streams and sockets, which wait for others.",
               q(_quantile(0.95), "{{color}} 95 %"), q(_quantile(0.5), "{{color}} 50 %"),
@@ -52,10 +52,10 @@ PAGE = Page(
               q(f"sum by (color) (dash_requests_in_flight{_HERE})", "{{color}}")),
         lines("Connections to the database", "none",
               "In use of the most there may be; requests that wait for one are trouble.",
-              q(f'sum by (color) (dash_pool_connections{{color=~"$color",state="max"}})', "{{color}} most"),
-              q(f'sum by (color) (dash_pool_connections{{color=~"$color",state="open"}})'
-                f' - sum by (color) (dash_pool_connections{{color=~"$color",state="free"}})', "{{color}} in use"),
-              q(f'sum by (color) (dash_pool_connections{{color=~"$color",state="waiting"}})', "{{color}} waiting"),
+              q('sum by (color) (dash_pool_connections{color=~"$color",state="most"})', "{{color}} most"),
+              q('sum by (color) (dash_pool_connections{color=~"$color",state="open"})'
+                ' - sum by (color) (dash_pool_connections{color=~"$color",state="free"})', "{{color}} in use"),
+              q('sum by (color) (dash_pool_connections{color=~"$color",state="waiting"})', "{{color}} waiting"),
               alerts=("PoolExhausted",)),
         lines("Processor time of the service's hosts", "percentunit", "One is every core of the host.",
               q('1 - avg by (host) (rate(node_cpu_seconds_total{role="app",color=~"$color",mode="idle"}[1m]))',
@@ -65,7 +65,7 @@ PAGE = Page(
               q(f"sum by (color) (rate(dash_key_hash_checks_total{_HERE}[1m]))", "{{color}}")),
         lines("Messages of agents", "cps", "In from agents and out to them.",
               q(f"sum by (color, direction) (rate(dash_agent_messages_total{_HERE}[1m]))"
-                " or 0 * sum by (color) (dash_agents_connected)", "{{color}} {{direction}}")),
+                f" or on (color) 0 * sum by (color) (dash_agents_connected{_HERE})", "{{color}} {{direction}}")),
         lines("Answers at the edges", "reqps", "What clients get, whichever colour serves.",
               q('sum by (code) (rate(haproxy_frontend_http_responses_total{proxy="public"}[1m]))', "{{code}}")),
     ),

@@ -11,13 +11,13 @@ _NONE = "0 * slo:budget:ratio"
 
 
 def _left(one: slo.Objective) -> Panel:
-    expr = f'slo:budget:left{{slo="{one.name}"}} or vector(1)'
+    expr = f'sum(slo:budget:left{{slo="{one.name}"}}) or vector(1)'
     words = f"{one.objective:g} %: {one.promise} Share of the budget of {_DAYS} days: 1 untouched, 0 spent."
     return number(f"Left of {one.name}", "percentunit", words, q(expr, one.name), width=6)
 
 
 def _burning(alert: str, factor: float, long: str) -> Panel:
-    expr = f"(slo:error:ratio{long} or {_NONE}) / on (slo) slo:budget:ratio"
+    expr = f"(sum by (slo) (slo:error:ratio{long}) or {_NONE}) / on (slo) slo:budget:ratio"
     words = f"Times too fast over {long}; at {factor:g} it is an alert."
     return lines(f"Burn rate over {long}", "none", words, q(expr, "{{slo}}"), alerts=(alert,))
 
@@ -30,11 +30,11 @@ PAGE = Page(
         *(_left(one) for one in _OBJECTIVES),
         *(_burning(alert, factor, long) for alert, _, factor, long, _ in slo.BURNS),
         lines("Bad just now", "percentunit", "Share over five minutes, by objective.",
-              q(f"slo:error:ratio5m or {_NONE}", "{{slo}}"), width=12),
+              q(f"sum by (slo) (slo:error:ratio5m) or {_NONE}", "{{slo}}"), width=12),
         lines("Budget left over time", "percentunit", "1 untouched, 0 spent; below 0 the promise is broken.",
-              q(f"slo:budget:left or 1 + {_NONE}", "{{slo}}"), width=12),
+              q(f"sum by (slo) (slo:budget:left) or 1 + {_NONE}", "{{slo}}"), width=12),
         lines("What is measured", "ops", "Events a second that objectives are about.",
-              q("slo:all:rate5m or 0 * slo:budget:ratio", "{{slo}}"), width=12, alerts=("ObjectiveUnmeasured",)),
+              q(f"sum by (slo) (slo:all:rate5m) or {_NONE}", "{{slo}}"), width=12, alerts=("ObjectiveUnmeasured",)),
         lines("Alerts that fire", "none", "Watchdog always does: it shows that alerts work.",
               q('sum by (severity) (ALERTS{alertstate="firing"})', "{{severity}}"), width=12, alerts=("Watchdog",)),
     ),

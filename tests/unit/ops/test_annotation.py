@@ -14,7 +14,12 @@ from ops import annotation
 
 BODY = {"text": 'deploy of "1.0"', "tags": ["release"], "time": 1}
 PLAN = {"kind": "deploy", "version": "1.0", "to_color": "green"}
-ENTRY = {"at": "2026-11-28T12:00:10+00:00", "timings": {"total": 10.5}, "outcome": "done", "why": ""}
+ENTRY = {
+    "at": "2026-11-28T12:00:10+00:00",
+    "timings": {"total": 10.5},
+    "outcome": "done",
+    "why": "",
+}
 
 
 @pytest.fixture(name="password")

@@ -30,7 +30,7 @@ def bodies(made: dict[str, Any], entry: dict[str, Any], at: float | None) -> lis
 
 
 class ActionModule(ActionBase):
-    """Arguments: decided (of release_plan), at (of a switch) or entry (of what ended), root, state_dir."""
+    """Arguments: decided (release_plan), at (of a switch) or entry (an end), root, state_dir."""
 
     TRANSFERS_FILES = False
 
