@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +64,15 @@ class Page:
     marks: tuple[str, ...] = ("release",)
 
 
-def lines(title: str, unit: str, words: str, *queries: Query, **more: object) -> Panel:
+def lines(title: str, unit: str, words: str, *queries: Query, **more: Any) -> Panel:  # noqa: ANN401 -- what Panel takes
     """Return lines over time."""
-    return Panel(title=title, words=words, unit=unit, queries=queries, **more)  # type: ignore[arg-type]
+    return Panel(title=title, words=words, unit=unit, queries=queries, **more)
 
 
-def number(title: str, unit: str, words: str, *queries: Query, **more: object) -> Panel:
+def number(title: str, unit: str, words: str, *queries: Query, **more: Any) -> Panel:  # noqa: ANN401 -- the same
     """Return a panel that shows last values alone."""
-    more = {"width": 4, **more}
-    return Panel(title=title, words=words, unit=unit, queries=queries, kind="number", **more)  # type: ignore[arg-type]
+    given = {"width": 4, "kind": "number", **more}
+    return Panel(title=title, words=words, unit=unit, queries=queries, **given)
 
 
 def q(expr: str, legend: str = "") -> Query:

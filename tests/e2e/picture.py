@@ -74,7 +74,7 @@ def _values(given: dict[str, Any], drawn: Sequence[Line], unit: str) -> str:
     found = []
     for name, _, values in drawn:
         last = next((v for v in reversed(values) if v is not None), None)
-        passed = [s["color"] for s in steps if (s.get("value") or 0) <= (last or 0)]
+        passed = [s["color"] for s in steps if s.get("value") is None or s["value"] <= (last or 0)]
         color = paint(given, name, -1) or passed[-1]
         label = f'<div class="name">{html.escape(name)}</div>'
         found.append(f'<div class="value" style="color:{color}">{label}{figure(last, unit)}</div>')

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 JOBS = {
     "alertmanager", "app", "blackbox", "edge", "grafana", "node", "postgres", "probe_http",
-    "probe_tls",
-    "prometheus",
+    "probe_tls", "prometheus",
 }  # fmt: skip
 PAGED_WITHIN = 30  # seconds, on a machine that has nothing else to do
 MOST_SERIES = 12_000  # after the releases and the load of the tests before

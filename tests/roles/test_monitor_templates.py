@@ -226,13 +226,12 @@ def test_what_is_no_longer_declared_is_told_to_go() -> None:
 
 def test_grafana_listens_on_its_address_alone_and_is_bounded() -> None:
     given = {"grafana_address": "10.9.0.51", "grafana_memory_max": "77M"}
-    service = unit(
-        render("grafana", "grafana-server.service.j2", **given, __grafana_files={"tls.pem": ""})
-    )["Service"]
+    service = unit(render("grafana", "grafana-server.service.j2", **given))["Service"]
     text = render("grafana", "dash.ini.j2", **given)
 
     assert "http_addr = 10.9.0.51\n" in text
     assert "admin_password = $__file{/run/credentials/grafana-server.service/password}\n" in text
     assert service["MemoryMax"] == ["77M"]
     assert service["ProtectSystem"] == ["strict"]
-    assert service["LoadCredential"] == ["tls.pem:/etc/grafana/credentials/tls.pem"]
+    names = [line.partition(":")[0] for line in service["LoadCredential"]]
+    assert names == ["tls.pem", "tls.key", "password", "secret_key"]
