@@ -62,7 +62,8 @@ def _builder(panel: Panel) -> Any:  # noqa: ANN401 -- the SDK's panels share no 
 def _painted(builder: Any, panel: Panel) -> Any:  # noqa: ANN401 -- the same
     """Give the two colours, and what is bad, the same paint on every page."""
     if panel.kind == "number":
-        steps = [Threshold(value=None, color=CALM)]
+        steps = [Threshold(value=None, color=CALM if panel.least is None else TROUBLE)]
+        steps += [] if panel.least is None else [Threshold(value=panel.least, color=CALM)]
         steps += [] if panel.alarm is None else [Threshold(value=panel.alarm, color=TROUBLE)]
         levels = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
         builder = builder.thresholds(levels)
@@ -87,7 +88,7 @@ def panel(given: Panel, number: int, place: GridPos) -> Any:  # noqa: ANN401 -- 
         .grid_pos(place)
     )
     if given.kind != "logs":
-        builder = _painted(builder.unit(given.unit).min(0), given)
+        builder = _painted(builder.unit(given.unit).min(given.lowest), given)
         if given.unit == "s" and given.kind == "number":
             builder = builder.decimals(1)
     if given.highest is not None:

@@ -26,7 +26,9 @@ class Panel:
         kind: lines over time, or the last value alone.
         width: of 24 columns.
         highest: the end of the scale, where it has one.
+        lowest: the other end, where it is not zero.
         alarm: of a number, from where on it is painted as trouble.
+        least: of a number, below which it is.
         alerts: those that are about the same; the panel links to their runbooks.
         source: uid of the data source.
     """
@@ -38,7 +40,9 @@ class Panel:
     kind: str = "lines"
     width: int = 8
     highest: float | None = None
+    lowest: float = 0
     alarm: float | None = None
+    least: float | None = None
     alerts: tuple[str, ...] = ()
     source: str = "prometheus"
 
@@ -78,3 +82,8 @@ def number(title: str, unit: str, words: str, *queries: Query, **more: Any) -> P
 def q(expr: str, legend: str = "") -> Query:
     """Return a query."""
     return Query(expr=expr, legend=legend)
+
+
+def or_zero(expr: str, label: str) -> str:
+    """Return an expression that is 0 while it has nothing: an empty panel might be a broken one."""
+    return f'({expr}) or on () label_replace(vector(0), "{label}", "none", "", "")'

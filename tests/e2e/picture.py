@@ -109,7 +109,8 @@ def scale(given: dict[str, Any], drawn: Sequence[Line]) -> Scale | None:
     times = [t for _, stamps, _ in drawn for t in stamps]
     if not known:
         return None
-    low, most = min(0.0, *known), max(known)
+    low = min(given["fieldConfig"]["defaults"].get("min") or 0, *known)
+    most = max(known)
     highest = given["fieldConfig"]["defaults"].get("max") or 0
     top = highest if highest >= most else most * 1.05
     place, begin = given["gridPos"], min(times)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.dashboards.model import Page, lines, number, q
+from monitoring.dashboards.model import Page, lines, number, or_zero, q
 
 _OURS = 'datname="dash"'
 
@@ -12,7 +12,7 @@ PAGE = Page(
     words="Does PostgreSQL answer, what does it do, and what waits?",
     panels=(
         number("Answers", "bool", "Whether the exporter reaches it.",
-               q("min by (host) (pg_up)", "{{host}}"), alerts=("DatabaseDown",)),
+               q("min by (host) (pg_up)", "{{host}}"), least=1, alerts=("DatabaseDown",)),
         number("Seen from the service", "none", "Hosts of the service that the database answers.",
                q("sum(dash_database_up)", "hosts"), alerts=("DatabaseUnreachable",)),
         number("Size", "bytes", "Of the service's database.", q(f"max(pg_database_size_bytes{{{_OURS}}})", "size")),
@@ -38,7 +38,7 @@ PAGE = Page(
               q(f"sum(rate(pg_stat_database_blks_hit{{{_OURS}}}[5m])) / clamp_min(sum(rate("
                 f"pg_stat_database_blks_hit{{{_OURS}}}[5m])) + sum(rate(pg_stat_database_blks_read{{{_OURS}}}[5m])), 1)",
                 "found"), width=12, highest=1),
-        lines("Locks", "none", "By mode.", q(f"sum by (mode) (pg_locks_count{{{_OURS}}}) > 0 or vector(0)", "{{mode}}"),
+        lines("Locks", "none", "By mode.", q(or_zero(f"sum by (mode) (pg_locks_count{{{_OURS}}}) > 0", "mode"), "{{mode}}"),
               width=12),
         lines("Written to temporary files", "Bps", "Queries that want more work memory than they may have.",
               q(f"sum(rate(pg_stat_database_temp_bytes{{{_OURS}}}[5m]))", "written"), width=12),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.dashboards.model import Page, lines, number, q
+from monitoring.dashboards.model import Page, lines, number, or_zero, q
 
 _CALLS = 'sum by (model, outcome) (rate(dash_llm_requests_total{color=~"$color"}[1m]))'
 
@@ -10,7 +10,7 @@ _CALLS = 'sum by (model, outcome) (rate(dash_llm_requests_total{color=~"$color"}
 def _quantile(metric: str, by: str) -> str:
     """Return the 95th of 100; nothing was asked is 0, not nothing."""
     buckets = f'sum by (le, {by}) (rate({metric}_bucket{{color=~"$color"}}[5m]))'
-    return f"(histogram_quantile(0.95, {buckets}) >= 0) or vector(0)"
+    return or_zero(f"histogram_quantile(0.95, {buckets}) >= 0", by)
 
 
 PAGE = Page(
@@ -34,9 +34,9 @@ PAGE = Page(
         number("Accounts lost", "none", "Rows that no memory was left for; zero is what is wanted.",
                q("sum(dash_llm_accounts_lost_total)", "lost"), alarm=1, alerts=("AccountsLost",)),
         lines("Requests by model and outcome", "reqps", "ok, cancelled, or a type of failure.",
-              q(f"{_CALLS} or vector(0)", "{{model}} {{outcome}}"), width=12, alerts=("ModelFails",)),
+              q(or_zero(_CALLS, "model"), "{{model}} {{outcome}}"), width=12, alerts=("ModelFails",)),
         lines("Calls by deployment and outcome", "reqps", "More calls than requests: some are tried elsewhere.",
-              q('sum by (deployment, outcome) (rate(dash_llm_attempts_total{color=~"$color"}[1m])) or vector(0)',
+              q(or_zero('sum by (deployment, outcome) (rate(dash_llm_attempts_total{color=~"$color"}[1m]))', "deployment"),
                 "{{deployment}} {{outcome}}"), width=12),
         lines("Time to a whole answer, 95 of 100", "s", "By model; 0 while nobody asks.",
               q(_quantile("dash_llm_request_seconds", "model"), "{{model}}")),
@@ -52,10 +52,10 @@ PAGE = Page(
         lines("Requests that wait for a place", "none", "By provider.",
               q('sum by (provider) (dash_llm_queued{color=~"$color"})', "{{provider}}")),
         lines("Tokens", "cps", "To models and from them.",
-              q('sum by (model, direction) (rate(dash_llm_tokens_total{color=~"$color"}[1m])) or vector(0)',
+              q(or_zero('sum by (model, direction) (rate(dash_llm_tokens_total{color=~"$color"}[1m]))', "model"),
                 "{{model}} {{direction}}"), width=12),
         lines("Cost an hour", "currencyUSD", "By model, at the pace of the last five minutes.",
-              q('3600 * sum by (model) (rate(dash_llm_cost_dollars_total{color=~"$color"}[5m])) or vector(0)',
+              q(or_zero('3600 * sum by (model) (rate(dash_llm_cost_dollars_total{color=~"$color"}[5m]))', "model"),
                 "{{model}}"), width=12),
     ),
 )  # fmt: skip

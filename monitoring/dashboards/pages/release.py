@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.dashboards.model import Page, lines, number, q
+from monitoring.dashboards.model import Page, lines, number, or_zero, q
 
 _EDGES = "without (host, instance, role)"
 
@@ -28,7 +28,7 @@ PAGE = Page(
               q('sum by (proxy) (rate(haproxy_backend_http_responses_total{proxy=~"app_.+",code="5xx"}[1m]))',
                 "{{proxy}} 5xx"), width=12, alerts=("BudgetBurnsFast",)),
         lines("Operations by how they ended", "none", "Since the ledger began.",
-              q(f"(max {_EDGES} (dash_release_operations_total) > 0) or on () vector(0)", "{{kind}} {{outcome}}"), width=12),
+              q(or_zero(f"max {_EDGES} (dash_release_operations_total) > 0", "kind"), "{{kind}} {{outcome}}"), width=12),
         lines("What the probers of releases sent", "none", "Requests during operations, and those that failed.",
               q(f"max {_EDGES} (dash_release_requests_total)", "sent"),
               q(f"max {_EDGES} (dash_release_failed_requests_total)", "failed"), width=12),

@@ -25,7 +25,7 @@ PAGE = Page(
             "Availability", "percentunit",
             "Share of clients' requests that were not answered with a 5xx, over five minutes.",
             q('1 - (sum(slo:error:ratio5m{slo="availability"}) or vector(0))', "availability"),
-            alerts=("BudgetBurnsFast", "ServiceDown"),
+            least=0.999, alerts=("BudgetBurnsFast", "ServiceDown"),
         ),
         number("Requests a second", "reqps", "What clients ask at the edges.",
                q('sum(rate(haproxy_frontend_http_requests_total{proxy="public"}[1m]))', "requests")),

@@ -11,9 +11,11 @@ _NONE = "0 * slo:budget:ratio"
 
 
 def _left(one: slo.Objective) -> Panel:
-    expr = f'sum(slo:budget:left{{slo="{one.name}"}}) or vector(1)'
-    words = f"{one.objective:g} %: {one.promise} Share of the budget of {_DAYS} days: 1 untouched, 0 spent."
-    return number(f"Left of {one.name}", "percentunit", words, q(expr, one.name), width=6)
+    expr = f'clamp_min(sum(slo:budget:left{{slo="{one.name}"}}), -1) or vector(1)'
+    words = f"{one.objective:g} %: {one.promise} Share of the budget of {_DAYS} days: 1 untouched, 0 spent, -1 spent twice or more."
+    return number(
+        f"Left of {one.name}", "percentunit", words, q(expr, one.name), width=6, lowest=-1, least=0
+    )
 
 
 def _burning(alert: str, factor: float, long: str) -> Panel:
@@ -31,8 +33,8 @@ PAGE = Page(
         *(_burning(alert, factor, long) for alert, _, factor, long, _ in slo.BURNS),
         lines("Bad just now", "percentunit", "Share over five minutes, by objective.",
               q(f"sum by (slo) (slo:error:ratio5m) or {_NONE}", "{{slo}}"), width=12),
-        lines("Budget left over time", "percentunit", "1 untouched, 0 spent; below 0 the promise is broken.",
-              q(f"sum by (slo) (slo:budget:left) or 1 + {_NONE}", "{{slo}}"), width=12),
+        lines("Budget left over time", "percentunit", "1 untouched, 0 spent; below 0 the promise is broken, -1 is the end of the scale.",
+              q(f"clamp_min(sum by (slo) (slo:budget:left), -1) or 1 + {_NONE}", "{{slo}}"), width=12, lowest=-1, highest=1),
         lines("What is measured", "ops", "Events a second that objectives are about.",
               q(f"sum by (slo) (slo:all:rate5m) or {_NONE}", "{{slo}}"), width=12, alerts=("ObjectiveUnmeasured",)),
         lines("Alerts that fire", "none", "Watchdog always does: it shows that alerts work.",

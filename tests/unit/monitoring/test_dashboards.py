@@ -54,7 +54,8 @@ FOREIGN = {
 }  # fmt: skip
 WORDS = {
     "on", "by", "group_left", "bool", "or", "sum", "min", "max", "count", "avg", "rate",
-    "increase", "time", "timestamp", "abs", "vector", "clamp_min", "histogram_quantile",
+    "increase", "time", "timestamp", "abs", "vector", "clamp_min", "label_replace",
+    "histogram_quantile",
     "without",
 }  # fmt: skip
 
@@ -194,16 +195,14 @@ def test_colours_have_their_colour_on_every_page(legend: str, paint: str) -> Non
     assert overrides(legend)[-1] == paint
 
 
-def test_a_number_is_painted_as_trouble_from_its_alarm_on_alone() -> None:
+def test_a_number_is_painted_as_trouble_beyond_its_bounds_alone() -> None:
     assert overrides("failed", "number") == []
-    alarmed = [p for page in PAGES for p in page.panels if p.alarm is not None]
+    given = [(p.least, p.alarm) for page in PAGES for p in page.panels if p.kind == "number"]
     made = [x for page in PAGES for x in board.page(page)["panels"] if x["type"] == "stat"]
-    steps = [x["fieldConfig"]["defaults"]["thresholds"]["steps"] for x in made]
-
-    assert alarmed
-    assert sorted(p.alarm for p in alarmed if p.alarm) == sorted(
-        s[1]["value"] for s in steps if s[1:]
-    )
+    for (least, alarm), panel in zip(given, made, strict=True):
+        first, *rest = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert first["color"] == (board.CALM if least is None else board.TROUBLE)
+        assert [s["value"] for s in rest] == [x for x in (least, alarm) if x is not None]
 
 
 def test_releases_and_experiments_draw_marks_by_their_tags() -> None:
