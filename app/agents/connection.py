@@ -11,7 +11,7 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import psycopg
 from aiohttp import web
@@ -25,12 +25,14 @@ from app.agents.service import Sent
 from app.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from uuid import UUID
 
     from app.agents.credentials import Credential
     from app.agents.frames import Frame
-    from app.agents.hub import Hub
-    from app.agents.service import Registered
+    from app.agents.meters import AgentMeters
+    from app.agents.service import AgentService, Registered
+    from app.settings import Settings
 
 REGISTER_SECONDS = 10.0
 FLOOD_SECONDS = 10.0  # over which the rate is looked at
@@ -62,11 +64,28 @@ class Socket(web.WebSocketResponse):
         return await super().close(code=code, message=message, drain=drain)
 
 
+class Home(Protocol):
+    """What a connection needs of the process it is part of."""
+
+    settings: Settings
+    meters: AgentMeters
+    service: AgentService
+
+    def registered(self, connection: Connection, found: Registered) -> None:
+        """Know where an agent is."""
+
+    def noticed(self, connection: Connection) -> None:
+        """Note sooner or later that an agent was seen, and what it acknowledged."""
+
+    def wake(self, agents: Iterable[UUID]) -> None:
+        """Something waits for agents that are here."""
+
+
 class Connection:
     """From the upgrade to the close. `end` may be called by anybody, any number of times."""
 
-    def __init__(self, hub: Hub, socket: Socket, credential: Credential, rate: int) -> None:
-        self._hub, self._socket, self.credential = hub, socket, credential
+    def __init__(self, home: Home, socket: Socket, credential: Credential, rate: int) -> None:
+        self._home, self._socket, self.credential = home, socket, credential
         self._step = 1 / rate
         self._request: web.BaseRequest | None = None
         self.since = self.heard = self._even = time.monotonic()
@@ -139,7 +158,7 @@ class Connection:
         """Tell of another agent of the same owner."""
         if self.registered is not None and self.registered.agent.name != name:
             self.say(frames.write("presence", name=name, online=online))
-            self._hub.meters.messages("presence", "out").inc()
+            self._home.meters.messages("presence", "out").inc()
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -151,7 +170,7 @@ class Connection:
                 return
             self._pace()
             frame = frames.read(cast("str", message.data))
-            self._hub.meters.messages(frame.type, "in").inc()
+            self._home.meters.messages(frame.type, "in").inc()
             if self.registered is None:
                 await self._register(frame)
             else:
@@ -166,13 +185,13 @@ class Connection:
     async def _register(self, frame: Frame) -> None:
         if not isinstance(frame, Register):
             raise Over(ending.UNREGISTERED)
-        found = await self._patiently(lambda: self._hub.service.register(self.credential, frame))
+        found = await self._patiently(lambda: self._home.service.register(self.credential, frame))
         agent = found.agent
         self.at = found.after
         self.registered = found
         self.ends_at = None if found.ends_in is None else time.monotonic() + found.ends_in
-        self._hub.registered(self, found)
-        s = self._hub.settings
+        self._home.registered(self, found)
+        s = self._home.settings
         welcome = frames.write(
             "registered",
             agent=str(agent.id),
@@ -196,9 +215,9 @@ class Connection:
         if isinstance(frame, Register):
             raise Over(ending.UNREGISTERED)
         if not self._confirmed:
-            await self._patiently(lambda: self._hub.service.confirm(agent.id, generation))
+            await self._patiently(lambda: self._home.service.confirm(agent.id, generation))
             self._confirmed = True
-        self._hub.noticed(self)
+        self._home.noticed(self)
         if isinstance(frame, Heartbeat):
             self.say(frames.write("heartbeat", t=frame.t, at=datetime.now(UTC).isoformat()))
         elif isinstance(frame, Ack):
@@ -237,13 +256,13 @@ class Connection:
                 batch, self._bytes = list(self._taken), 0
                 self._taken.clear()
                 self._room.set()
-                take = partial(self._hub.service.take, agent, generation, batch)
+                take = partial(self._home.service.take, agent, generation, batch)
                 taken = await self._patiently(take)
                 for code in taken.refused.values():
-                    self._hub.meters.refused(code).inc()
+                    self._home.meters.refused(code).inc()
                 for answer in answers([each.seq for each in batch], taken.refused):
                     self.say(answer)
-                self._hub.wake(taken.here)
+                self._home.wake(taken.here)
         except Over as over:
             self._taken.clear()
             self.end(over.ending)
@@ -274,16 +293,16 @@ class Connection:
         assert self.registered is not None  # noqa: S101 -- by the pump
         self._more = False
         agent = self.registered.agent
-        rows = await self._patiently(lambda: self._hub.service.read(agent.id, self.at))
+        rows = await self._patiently(lambda: self._home.service.read(agent.id, self.at))
         age = time.monotonic() - self.since
         for row in rows:
             if self.ending is not None:
                 return
             await self._send(frames.delivered(row))
             self.at = row.seq
-            self._hub.meters.messages(row.kind, "out").inc()
+            self._home.meters.messages(row.kind, "out").inc()
             if row.age < age:  # it did not wait for the agent to come
-                self._hub.meters.delay.observe(row.age)
+                self._home.meters.delay.observe(row.age)
         self._more = self._more or bool(rows)
 
     async def _send(self, text: str) -> None:

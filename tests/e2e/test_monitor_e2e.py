@@ -62,7 +62,6 @@ def _killed(lab: Lab) -> Iterator[str]:
     subprocess.run(["podman", "start", container], check=False, timeout=60)
 
 
-@pytest.mark.usefixtures("base")
 def test_every_target_of_what_runs_is_up(session: Session) -> None:
     found = monitor.query(session, "up")
     down = {x["metric"]["instance"] for x in found if x["value"][1] != "1"}
@@ -88,12 +87,12 @@ def test_a_look_at_the_whole_stack_costs_a_bounded_number_of_series(session: Ses
     assert 1_000 < value(session, "prometheus_tsdb_head_series") < MOST_SERIES
 
 
-def test_the_release_is_told_by_the_edge(session: Session, base: str, lab: Lab) -> None:
-    color = lab.active()[0]
+def test_the_release_is_told_by_the_edge(session: Session, lab: Lab) -> None:
+    color, version = lab.active()
 
     assert value(session, f'max(dash_edge_active{{color="{color}"}})') == 1
     assert value(session, 'max(dash_release_operations_total{kind="deploy",outcome="done"})') >= 1
-    assert monitor.query(session, f'dash_build_info{{version="{base}",color="{color}"}}')
+    assert monitor.query(session, f'dash_build_info{{version="{version}",color="{color}"}}')
 
 
 def test_status_tells_what_is_left_of_the_budgets(lab: Lab, session: Session) -> None:
@@ -101,7 +100,6 @@ def test_status_tells_what_is_left_of_the_budgets(lab: Lab, session: Session) ->
     assert set(lab.status()["budget"]) >= {"availability", "latency"}
 
 
-@pytest.mark.usefixtures("base")
 def test_a_killed_host_is_paged_within_half_a_minute_and_over_when_it_is_back(
     session: Session, killed: str, lab: Lab
 ) -> None:

@@ -65,6 +65,9 @@ def test_a_second_up_changes_nothing(lab: Lab) -> None:
     """Second run: no host, no role and no release changes."""
     before = lab.active()
     done = lab.ok("up")
+    if "active already" not in done.last:  # a test before left another release
+        before = lab.active()
+        done = lab.ok("up")
 
     assert lab.active() == before
     assert done.output.count("nothing to change") == 2  # hosts and roles

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from app import routes
@@ -14,24 +12,6 @@ from tests.integration.service import App, Serving
 
 FORMS = [route for route in routes.PUBLIC if route.page and route.method == "POST"]
 SIGNED_IN = [route for route in FORMS if not route.open]
-
-
-@pytest.fixture(name="serving", scope="module")
-def _serving(house: App) -> Iterator[Serving]:
-    with house.serve(sign_up=True, lockout_account=2) as serving:
-        yield serving.ready()
-
-
-@pytest.fixture(name="app")
-def _app(house: App) -> App:
-    """Return the commands on a database where nobody is."""
-    house.database.query("TRUNCATE users, sign_in_failures, audit_log CASCADE")
-    return house
-
-
-@pytest.fixture(name="service")
-def _service(app: App, serving: Serving) -> Serving:  # noqa: ARG001 -- nobody is there yet
-    return serving
 
 
 @pytest.fixture(name="ann")
