@@ -116,7 +116,13 @@ def _save(url: str, file: Path, tell: Tell) -> None:
 
 
 def checksum(sums: str, name: str) -> str:
-    """Return a file's SHA-256 from a checksum list. Raises Unavailable: it is not in there."""
+    """Return a file's SHA-256 from a checksum list, or from a file that holds nothing else.
+
+    Raises:
+        Unavailable: it is not in there.
+    """
+    if re.fullmatch(r"[0-9a-fA-F]{64}", sums.strip()):
+        return sums.strip().lower()
     for line in sums.splitlines():
         digest, _, file = line.strip().partition(" ")
         if file.lstrip(" *") == name and re.fullmatch(r"[0-9a-fA-F]{64}", digest):
