@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 JOBS = {
-    "alertmanager", "app", "blackbox", "edge", "node", "postgres", "probe_http", "probe_tls",
-    "prometheus",
+    "alertmanager", "app", "blackbox", "edge", "grafana", "node", "postgres", "probe_http",
+    "probe_tls", "prometheus",
 }  # fmt: skip
 PAGED_WITHIN = 30  # seconds, on a machine that has nothing else to do
 MOST_SERIES = 12_000  # after the releases and the load of the tests before
@@ -73,7 +73,7 @@ def test_every_target_of_what_runs_is_up(session: Session) -> None:
 
 
 def test_strangers_see_nothing(lab: Lab) -> None:
-    for service in ("prometheus", "alertmanager"):
+    for service in ("grafana", "prometheus", "alertmanager"):
         address = lab.outputs()["urls"][service]
         said = subprocess.run(
             ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert",

@@ -175,7 +175,8 @@ def test_people_reach_the_monitor_through_loopback_or_ssh(
 ) -> None:
     found = opened("monitor-1", tmp_path, dash_provider=provider)
 
-    assert found == {9100: MONITOR, 9090: people + MONITOR, 9093: people + MONITOR}
+    both = people + MONITOR
+    assert found == {9100: MONITOR, 3000: both, 9090: both, 9093: both}
 
 
 def test_without_a_monitor_nobody_reads_figures(tmp_path: Path) -> None:
@@ -275,6 +276,7 @@ def test_the_monitor_scrapes_every_host_and_what_runs_there(tmp_path: Path) -> N
         "app": [f"{ADDRESSES[h]}:8001" for h in GROUPS["app"]],
         "postgres": ["10.9.0.41:9187"],
         "blackbox": ["127.0.0.1:9115"],
+        "grafana": ["10.9.0.51:3000"],
     }
     app = next(job for job in found if job["name"] == "app")
     assert app["targets"][0]["labels"] == {"host": "app-blue-1", "role": "app", "color": "blue"}
@@ -288,6 +290,7 @@ def test_the_monitor_looks_at_public_addresses_and_at_certificates(tmp_path: Pat
         ("tls", "10.9.0.11:8444"),
         ("tls", "10.9.0.51:9090"),
         ("tls", "10.9.0.51:9093"),
+        ("tls", "10.9.0.51:3000"),
     ]
 
 
@@ -322,3 +325,19 @@ def test_wiring_names_only_variables_that_a_role_has() -> None:
     named = {n for f in files for n in yaml.safe_load(f.read_text(encoding="utf-8"))}
 
     assert {n for n in named - known if not n.startswith("wiring_")} == {"ansible_managed"}
+
+
+@pytest.mark.parametrize(("provider", "method"), [("podman", "archive"), ("aws", "apt")])
+def test_grafana_comes_from_its_publisher_where_that_can_be_reached(
+    tmp_path: Path, provider: str, method: str
+) -> None:
+    known = play("monitor-1", tmp_path, dash_provider=provider)
+
+    assert evaluate("{{ grafana_install }}", known) == method
+
+
+def test_both_ends_of_a_data_source_have_one_password(tmp_path: Path) -> None:
+    source = literal("grafana_prometheus", "monitor-1", tmp_path)
+
+    assert source["url"] == "https://10.9.0.51:9090"
+    assert source["password"] == templated("prometheus_password", "monitor-1", tmp_path)
