@@ -24,6 +24,7 @@ UNITS = {
 }
 PUBLISHED = ("http", "https", "preview")
 MONITOR = ("grafana", "prometheus", "alertmanager")
+MOST_LINES = 5000  # of one request
 LOOKS_ONLY = ("list", "show", "status")
 HELP = ("--help", "-h")
 
@@ -49,6 +50,10 @@ def logs(
     ctx: typer.Context,
     host: Annotated[str | None, typer.Argument(help="Default: app and edge.")] = None,
     *,
+    request: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="All lines of one request, of every host, from Loki."),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last.")] = 50,
     stack: options.Stack = None,
@@ -58,6 +63,8 @@ def logs(
     from ops import inventory
 
     session = options.session(ctx, stack)
+    if request is not None:
+        return _of_request(session, request, host, follow=follow)
     found = inventory.hosts(session)
     chosen = (
         {host: inventory.pick(found, host)}
@@ -71,6 +78,21 @@ def logs(
         for name, each in sorted(chosen.items())
     }
     return follower.follow(commands, session.out)
+
+
+def _of_request(session: Session, request: str, host: str | None, *, follow: bool) -> int:
+    """Print what every host said of a request."""
+    from ops import lines as loki
+
+    if host or follow:
+        raise UserError("--request takes neither a host nor --follow", ExitCode.USAGE)
+    found = loki.ask(session, loki.of_request(request), MOST_LINES)
+    if not found:
+        raise UserError(
+            f"no line names {request} in {loki.DAYS} days; lines take up to 5 s to arrive"
+        )
+    session.out.print(*found, sep="\n", markup=False, highlight=False, soft_wrap=True)
+    return ExitCode.DONE
 
 
 def journal(role: str, lines: int, follow: bool) -> str:  # noqa: FBT001 -- as the option says it

@@ -115,26 +115,27 @@ def opened(host: str, state: Path, **given: Any) -> dict[int, list[str] | None]:
 
 def test_the_edge_is_open_to_the_world_but_for_preview_and_metrics(tmp_path: Path) -> None:
     assert opened("edge-1", tmp_path) == {
-        9100: MONITOR, 80: None, 443: None, 8444: ["10.9.0.0/24"], 8405: MONITOR
+        9100: MONITOR, 8888: MONITOR, 80: None, 443: None, 8444: ["10.9.0.0/24"], 8405: MONITOR
     }  # fmt: skip
 
 
 def test_only_edges_reach_the_service(tmp_path: Path) -> None:
     assert opened("app-blue-1", tmp_path) == {
-        9100: MONITOR, 8000: ["10.9.0.11"], 8001: MONITOR
+        9100: MONITOR, 8888: MONITOR, 8000: ["10.9.0.11"], 8001: MONITOR
     }  # fmt: skip
 
 
 def test_only_app_hosts_reach_the_database(tmp_path: Path) -> None:
     assert opened("db-1", tmp_path) == {
-        9100: MONITOR, 5432: [ADDRESSES[h] for h in GROUPS["app"]], 9187: MONITOR
+        9100: MONITOR, 8888: MONITOR, 9187: MONITOR,
+        5432: [ADDRESSES[h] for h in GROUPS["app"]],
     }  # fmt: skip
 
 
 def test_only_app_hosts_ask_the_simulator_and_nobody_sets_its_faults(tmp_path: Path) -> None:
     hosts = [ADDRESSES[h] for h in GROUPS["app"]]
     providers = dict.fromkeys((9101, 9102, 9103), hosts)
-    assert opened("simulator-1", tmp_path) == {9100: MONITOR, **providers}
+    assert opened("simulator-1", tmp_path) == {9100: MONITOR, 8888: MONITOR, **providers}
 
 
 def test_the_keys_of_providers_are_those_that_the_operator_keeps(tmp_path: Path) -> None:
@@ -176,13 +177,20 @@ def test_people_reach_the_monitor_through_loopback_or_ssh(
     found = opened("monitor-1", tmp_path, dash_provider=provider)
 
     both = people + MONITOR
-    assert found == {9100: MONITOR, 3000: both, 9090: both, 9093: both}
+    assert found == {
+        9100: MONITOR,
+        8888: MONITOR,
+        3000: both,
+        9090: both,
+        9093: both,
+        3101: list(ADDRESSES.values()),
+    }
 
 
 def test_without_a_monitor_nobody_reads_figures(tmp_path: Path) -> None:
     found = opened("app-blue-1", tmp_path, groups={**GROUPS, "monitor": []})
 
-    assert (found[9100], found[8001]) == ([], [])
+    assert (found[9100], found[8888], found[8001]) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -241,6 +249,18 @@ def test_the_service_believes_the_edges_and_nobody_else_about_clients(tmp_path: 
     assert f"DASH_APP_PUBLIC_URL={known['dash_public_url']}" in lines
 
 
+def test_hosts_send_their_lines_to_the_monitor_with_the_password_that_it_knows(
+    tmp_path: Path,
+) -> None:
+    known = play("app-blue-1", tmp_path)
+
+    assert evaluate("{{ collector_endpoint }}", known) == "https://10.9.0.51:3101/otlp"
+    assert evaluate("{{ collector_color }}", known) == "blue"
+    sent = templated("collector_password", "app-blue-1", tmp_path)
+    assert sent == templated("loki_password", "monitor-1", tmp_path)
+    assert len(sent) == 40
+
+
 @pytest.mark.parametrize("kept", ["a password of mail\n", None])
 def test_mail_has_a_password_where_the_operator_keeps_one(tmp_path: Path, kept: str | None) -> None:
     if kept is not None:
@@ -275,6 +295,8 @@ def test_the_monitor_scrapes_every_host_and_what_runs_there(tmp_path: Path) -> N
         "edge": ["10.9.0.11:8405"],
         "app": [f"{ADDRESSES[h]}:8001" for h in GROUPS["app"]],
         "postgres": ["10.9.0.41:9187"],
+        "collector": [f"{a}:8888" for _, a in sorted(ADDRESSES.items())],
+        "loki": ["127.0.0.1:3100"],
         "blackbox": ["127.0.0.1:9115"],
         "grafana": ["10.9.0.51:3000"],
     }
