@@ -24,6 +24,8 @@ BURNS = (
 )
 # With less than this many requests in the long window one failure would be a page.
 ENOUGH = 100
+# How often a window is looked at to tell how much of it is known. Younger stacks know only a part.
+LOOKS = 60
 SECONDS = {"m": 60, "h": 3600, "d": 86400}
 HEAD = """\
 # Made from monitoring/slos.yml: type python -m monitoring
@@ -104,13 +106,25 @@ def left(one: Objective, days: int) -> dict[str, Any]:
     return _record("slo:budget:left", expr, one.name)
 
 
+def known(window: str) -> dict[str, Any]:
+    """Return the rule for the share of a window of which anything is known, for all objectives."""
+    step = seconds(window) // LOOKS
+    looks = f"count_over_time(slo:all:rate5m[{window}:{step}s])"
+    return {"record": f"slo:known:ratio{window}", "expr": f"clamp_max({looks} / {LOOKS}, 1)"}
+
+
 def burn(alert: str, severity: str, factor: float, long: str, short: str) -> dict[str, Any]:
-    """Return one alert for all objectives."""
-    # Rates are requests a second; an average of them times the window is how many there were.
-    enough = f"avg_over_time(slo:all:rate5m[{long}]) * {seconds(long)} > {ENOUGH}"
+    """Return one alert for all objectives.
+
+    What spends a budget is how much of the whole window was bad. A stack of half an hour that was
+    down for a minute was not down for a thirtieth of six hours: what is not known counts as good.
+    """
+    bad = f"slo:error:ratio{long} * slo:known:ratio{long}"
+    # Rates are requests a second; an average of them times what is known is how many there were.
+    requests = f"avg_over_time(slo:all:rate5m[{long}]) * {seconds(long)} * slo:known:ratio{long}"
     expr = (
-        f"slo:error:ratio{long} > {factor:g} * slo:budget:ratio"
-        f" and slo:error:ratio{short} > {factor:g} * slo:budget:ratio and {enough}"
+        f"{bad} > {factor:g} * slo:budget:ratio"
+        f" and slo:error:ratio{short} > {factor:g} * slo:budget:ratio and {requests} > {ENOUGH}"
     )
     return {
         "alert": alert,
@@ -148,7 +162,10 @@ def document(days: int, objectives: list[Objective]) -> dict[str, Any]:
             {
                 "name": "slo",
                 "interval": "15s",
-                "rules": [rule for one in objectives for rule in recordings(one)],
+                "rules": [
+                    *(rule for one in objectives for rule in recordings(one)),
+                    *(known(long) for *_, long, _ in BURNS),
+                ],
             },
             {
                 "name": "slo_budget",

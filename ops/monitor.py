@@ -1,4 +1,4 @@
-"""Ask the stack's Prometheus, where it has one."""
+"""Ask the stack's Prometheus, Alertmanager and Grafana, where it has them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def query(session: Session, expr: str) -> list[dict[str, Any]]:
     """Return the samples that an expression has now. Raises Silent."""
     path = f"/api/v1/query?{urllib.parse.urlencode({'query': expr})}"
     try:
-        found: list[dict[str, Any]] = _get(session, "prometheus", path)["data"]["result"]
+        found: list[dict[str, Any]] = ask(session, "prometheus", path)["data"]["result"]
     except (KeyError, TypeError) as error:
         raise Silent(f"Prometheus answered without a result ({error})") from None
     return found
@@ -43,12 +43,16 @@ def query(session: Session, expr: str) -> list[dict[str, Any]]:
 def notifiable(session: Session) -> list[dict[str, Any]]:
     """Return the alerts that are neither silenced nor inhibited. Raises Silent."""
     path = "/api/v2/alerts?silenced=false&inhibited=false"
-    found: list[dict[str, Any]] = _get(session, "alertmanager", path)
+    found: list[dict[str, Any]] = ask(session, "alertmanager", path)
     return found
 
 
-def _get(session: Session, service: str, path: str) -> Any:  # noqa: ANN401 -- any JSON value
-    """Return what a service of the monitor answers. Raises Silent."""
+def ask(session: Session, service: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 -- any JSON value
+    """Return what a service of the monitor answers, to a POST where there is a body.
+
+    Raises:
+        Silent: there is no answer, or it refuses.
+    """
     address = f"https://127.0.0.1:{session.names.port(service)}"
     try:
         secret = session.state_dir / "secrets" / f"{service}_password"
@@ -56,7 +60,11 @@ def _get(session: Session, service: str, path: str) -> Any:  # noqa: ANN401 -- a
         both = f"{USER}:{secret.read_text('utf-8').strip()}"
         request = urllib.request.Request(  # noqa: S310 -- https alone
             f"{address}{path}",
-            headers={"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"},
+            headers={
+                "Authorization": f"Basic {base64.b64encode(both.encode()).decode()}",
+                "Content-Type": "application/json",
+            },
+            data=None if body is None else json.dumps(body).encode(),
         )
         opener = urllib.request.build_opener(  # a proxy has no business between us and loopback
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
@@ -65,6 +73,14 @@ def _get(session: Session, service: str, path: str) -> Any:  # noqa: ANN401 -- a
             return json.load(response)
     except (OSError, ValueError) as error:
         raise Silent(f"{address}: {getattr(error, 'reason', error)}") from None
+
+
+def faceless(session: Session) -> bool:
+    """Tell whether the stack's Grafana is the build of tools/grafana.sh, which has no front end."""
+    try:
+        return str(ask(session, "grafana", "/api/health")["version"]).endswith("-pre")
+    except (Silent, KeyError, TypeError):
+        return False  # nobody can tell
 
 
 def budget(session: Session) -> dict[str, float] | None:

@@ -43,6 +43,7 @@ class Tool:
         version: the one that the mirror, the publisher and the build give.
         accepts: versions that may be taken from PATH, as a specifier (`>=3.259,<4`).
         files: all that must lie in one folder; the first is the program.
+        tree: the folder is kept as the archive has it, and files are paths below its top.
         version_command: arguments that make it print its version.
         mirror: name of the archive in a mirror.
         official: archive, checksums, arches, megabytes at the publisher's.
@@ -55,6 +56,7 @@ class Tool:
     files: list[str]
     version_command: list[str]
     mirror: str = ""
+    tree: bool = False
     official: dict[str, Any] = field(default_factory=dict)
     build: dict[str, Any] = field(default_factory=dict)
 
@@ -140,8 +142,9 @@ def _get(tool: Tool, recipes: Path, refused: list[str], tell: Tell) -> Path:
 def _sources(tool: Tool, recipes: Path, tell: Tell) -> Iterator[tuple[str, Callable[[], Path]]]:
     arch = ARCHITECTURES.get(platform.machine(), platform.machine())
     wanted = sources.Wanted(
-        name=tool.name, version=tool.version, arch=arch, files=tuple(tool.files), cache=cache()
-    )
+        name=tool.name, version=tool.version, arch=arch, files=tuple(tool.files), cache=cache(),
+        tree=tool.tree,
+    )  # fmt: skip
     mirror = os.environ.get("DASH_MIRROR", "")
     yield "mirror", lambda: sources.from_mirror(wanted, tool.mirror, mirror, tell)
     yield "official download", lambda: sources.download(wanted, tool.official, tell)

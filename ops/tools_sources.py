@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ops.console import seconds
@@ -45,6 +45,7 @@ class Wanted:
     arch: str
     files: tuple[str, ...]
     cache: Path
+    tree: bool = False
 
     def fill(self, template: str, arch: str = "") -> str:
         """Return a name or an address with the version and the architecture in it."""
@@ -115,7 +116,13 @@ def _save(url: str, file: Path, tell: Tell) -> None:
 
 
 def checksum(sums: str, name: str) -> str:
-    """Return a file's SHA-256 from a checksum list. Raises Unavailable: it is not in there."""
+    """Return a file's SHA-256 from a checksum list, or from a file that holds nothing else.
+
+    Raises:
+        Unavailable: it is not in there.
+    """
+    if re.fullmatch(r"[0-9a-fA-F]{64}", sums.strip()):
+        return sums.strip().lower()
     for line in sums.splitlines():
         digest, _, file = line.strip().partition(" ")
         if file.lstrip(" *") == name and re.fullmatch(r"[0-9a-fA-F]{64}", digest):
@@ -135,13 +142,17 @@ def verify(archive: Path, expected: str) -> None:
 
 
 def unpack(archive: Path, wanted: Wanted, key: str) -> Path:
-    """Take the program's files out of an archive, wherever they lie in it, into the cache."""
+    """Take the program's files out of an archive, wherever they lie in it, into the cache.
+
+    Of a program that needs its whole tree, all that lies below the archive's top folder.
+    """
     with _staging(wanted) as staging:
         try:
             with tarfile.open(archive) as tar:
                 for member in tar:
-                    name = Path(member.name).name
-                    if member.isfile() and name in wanted.files:
+                    path = PurePosixPath(member.name)
+                    name = str(PurePosixPath(*path.parts[1:])) if wanted.tree else path.name
+                    if member.isfile() and (wanted.tree or name in wanted.files):
                         member.name = name
                         tar.extract(member, staging, filter="data")
         except (tarfile.TarError, OSError, EOFError) as error:

@@ -23,7 +23,7 @@ UNITS = {
     "monitor": "prometheus*",
 }
 PUBLISHED = ("http", "https", "preview")
-MONITOR = ("prometheus", "alertmanager")
+MONITOR = ("grafana", "prometheus", "alertmanager")
 MOST_LINES = 5000  # of one request
 LOOKS_ONLY = ("list", "show", "status")
 HELP = ("--help", "-h")
@@ -132,7 +132,10 @@ def addresses(session: Session) -> dict[str, str]:
     for name in MONITOR if monitor.present(session) else ():
         password = session.state_dir / "secrets" / f"{name}_password"
         address = f"https://127.0.0.1:{session.names.port(name)}"
-        found[name] = f"{address} (user {monitor.USER}, password in {password})"
+        if password.is_file():
+            found[name] = f"{address} (user {monitor.USER}, password in {password})"
+    if "grafana" in found and monitor.faceless(session):
+        found["grafana"] += "; API only: this build has no pages for a browser"
     return found
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 JOBS = {
-    "alertmanager", "app", "blackbox", "collector", "edge", "loki", "node", "postgres",
-    "probe_http", "probe_tls", "prometheus",
+    "alertmanager", "app", "blackbox", "collector", "edge", "grafana", "loki", "node",
+    "postgres", "probe_http", "probe_tls", "prometheus",
 }  # fmt: skip
 PAGED_WITHIN = 30  # seconds, on a machine that has nothing else to do
 MOST_SERIES = 12_000  # after the releases and the load of the tests before
@@ -73,7 +73,7 @@ def test_every_target_of_what_runs_is_up(session: Session) -> None:
 
 
 def test_strangers_see_nothing(lab: Lab) -> None:
-    for service in ("prometheus", "alertmanager"):
+    for service in ("grafana", "prometheus", "alertmanager"):
         address = lab.outputs()["urls"][service]
         said = subprocess.run(
             ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert",
@@ -93,6 +93,17 @@ def test_the_release_is_told_by_the_edge(session: Session, lab: Lab) -> None:
     assert value(session, f'max(dash_edge_active{{color="{color}"}})') == 1
     assert value(session, 'max(dash_release_operations_total{kind="deploy",outcome="done"})') >= 1
     assert monitor.query(session, f'dash_build_info{{version="{version}",color="{color}"}}')
+
+
+def test_the_service_tells_of_its_process_from_within_its_sandbox(
+    session: Session, base: str, lab: Lab
+) -> None:
+    """The unit hides /proc/stat, without which prometheus_client's own collector is silent."""
+    here = f'* on (instance) dash_build_info{{version="{base}",color="{lab.active()[0]}"}}'
+
+    assert value(session, f"max(process_resident_memory_bytes {here})") > 30e6
+    assert value(session, f"max(process_open_fds {here})") > 5
+    assert 0 < value(session, f"time() - min(process_start_time_seconds {here})") < 86400
 
 
 def test_status_tells_what_is_left_of_the_budgets(lab: Lab, session: Session) -> None:

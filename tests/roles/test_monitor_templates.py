@@ -163,3 +163,79 @@ def test_a_receiver_that_cannot_be_told_is_found(receiver: dict[str, Any], whole
     known = variables("alertmanager", alertmanager_receivers=[{"name": "x", **receiver}])
 
     assert evaluate("{{ __alertmanager_incomplete }}", known) == ([] if whole else ["x"])
+
+
+GUARDED = {"name": "grafana", "user": "dash", "password": "x", "targets": [{"address": "a:3000"}]}
+
+
+def test_a_target_that_wants_a_password_is_asked_over_tls_with_one_from_a_file() -> None:
+    job = prometheus(prometheus_jobs=[GUARDED])["scrape_configs"][-1]
+
+    assert job["scheme"] == "https"
+    assert job["basic_auth"]["username"] == "dash"
+    assert job["basic_auth"]["password_file"].endswith("/job_grafana")
+    override = render("prometheus", "prometheus-override.conf.j2", prometheus_jobs=[GUARDED])
+    assert (
+        "job_grafana:/etc/prometheus/credentials/job_grafana"
+        in unit(override)["Service"]["LoadCredential"]
+    )
+    assert "scheme" not in prometheus(prometheus_jobs=[JOB])["scrape_configs"][-1]
+
+
+SOURCE = {
+    "url": "https://10.9.0.51:9090",
+    "user": "dash",
+    "password": "sesame",  # pragma: allowlist secret
+}  # pragma: allowlist secret
+
+
+def sources(**given: Any) -> Any:
+    known = {"__grafana_before": {"stdout": ""}, **given}
+    return yaml.safe_load(render("grafana", "datasources.yml.j2", **known))
+
+
+def test_a_data_source_is_asked_over_tls_with_a_password_from_a_file() -> None:
+    text = render(
+        "grafana", "datasources.yml.j2", grafana_prometheus=SOURCE, __grafana_before={"stdout": ""}
+    )
+    [source] = yaml.safe_load(text)["datasources"]
+
+    assert (source["uid"], source["type"], source["isDefault"]) == (
+        "prometheus",
+        "prometheus",
+        True,
+    )
+    assert source["jsonData"]["tlsAuthWithCACert"] is True
+    assert source["secureJsonData"]["basicAuthPassword"].startswith("$__file{/run/credentials/")
+    assert "sesame" not in text
+    assert not source["editable"]
+
+
+def test_a_data_source_may_want_a_certificate_instead() -> None:
+    loki = {"url": "https://10.9.0.51:3100", "certificate": "c", "key": "k"}
+    [source] = sources(grafana_loki=loki)["datasources"]
+
+    assert source["jsonData"]["tlsAuth"] is True
+    assert set(source["secureJsonData"]) == {"tlsCACert", "tlsClientCert", "tlsClientKey"}
+    assert source["basicAuth"] is False
+
+
+def test_what_is_no_longer_declared_is_told_to_go() -> None:
+    before = {"stdout": '["Loki", "Prometheus"]'}
+    found = sources(grafana_prometheus=SOURCE, __grafana_before=before)
+
+    assert [x["name"] for x in found["deleteDatasources"]] == ["Loki"]
+    assert "deleteDatasources" not in sources(grafana_prometheus=SOURCE)
+
+
+def test_grafana_listens_on_its_address_alone_and_is_bounded() -> None:
+    given = {"grafana_address": "10.9.0.51", "grafana_memory_max": "77M"}
+    service = unit(render("grafana", "grafana-server.service.j2", **given))["Service"]
+    text = render("grafana", "dash.ini.j2", **given)
+
+    assert "http_addr = 10.9.0.51\n" in text
+    assert "admin_password = $__file{/run/credentials/grafana-server.service/password}\n" in text
+    assert service["MemoryMax"] == ["77M"]
+    assert service["ProtectSystem"] == ["strict"]
+    names = [line.partition(":")[0] for line in service["LoadCredential"]]
+    assert names == ["tls.pem", "tls.key", "password", "secret_key"]

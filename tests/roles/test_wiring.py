@@ -176,11 +176,13 @@ def test_people_reach_the_monitor_through_loopback_or_ssh(
 ) -> None:
     found = opened("monitor-1", tmp_path, dash_provider=provider)
 
+    both = people + MONITOR
     assert found == {
         9100: MONITOR,
         8888: MONITOR,
-        9090: people + MONITOR,
-        9093: people + MONITOR,
+        3000: both,
+        9090: both,
+        9093: both,
         3101: list(ADDRESSES.values()),
     }
 
@@ -296,6 +298,7 @@ def test_the_monitor_scrapes_every_host_and_what_runs_there(tmp_path: Path) -> N
         "collector": [f"{a}:8888" for _, a in sorted(ADDRESSES.items())],
         "loki": ["127.0.0.1:3100"],
         "blackbox": ["127.0.0.1:9115"],
+        "grafana": ["10.9.0.51:3000"],
     }
     app = next(job for job in found if job["name"] == "app")
     assert app["targets"][0]["labels"] == {"host": "app-blue-1", "role": "app", "color": "blue"}
@@ -309,6 +312,7 @@ def test_the_monitor_looks_at_public_addresses_and_at_certificates(tmp_path: Pat
         ("tls", "10.9.0.11:8444"),
         ("tls", "10.9.0.51:9090"),
         ("tls", "10.9.0.51:9093"),
+        ("tls", "10.9.0.51:3000"),
     ]
 
 
@@ -343,3 +347,19 @@ def test_wiring_names_only_variables_that_a_role_has() -> None:
     named = {n for f in files for n in yaml.safe_load(f.read_text(encoding="utf-8"))}
 
     assert {n for n in named - known if not n.startswith("wiring_")} == {"ansible_managed"}
+
+
+@pytest.mark.parametrize(("provider", "method"), [("podman", "archive"), ("aws", "apt")])
+def test_grafana_comes_from_its_publisher_where_that_can_be_reached(
+    tmp_path: Path, provider: str, method: str
+) -> None:
+    known = play("monitor-1", tmp_path, dash_provider=provider)
+
+    assert evaluate("{{ grafana_install }}", known) == method
+
+
+def test_both_ends_of_a_data_source_have_one_password(tmp_path: Path) -> None:
+    source = literal("grafana_prometheus", "monitor-1", tmp_path)
+
+    assert source["url"] == "https://10.9.0.51:9090"
+    assert source["password"] == templated("prometheus_password", "monitor-1", tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import tarfile
@@ -134,3 +135,28 @@ def test_a_member_that_would_leave_the_folder_lands_in_it(wanted: sources.Wanted
 
     assert [p.name for p in kept.iterdir()] == ["thing"]
     assert not (wanted.cache.parent / "thing").exists()
+
+
+def test_a_publisher_s_checksum_file_may_hold_the_digest_alone(
+    site: tuple[Path, str], wanted: sources.Wanted
+) -> None:
+    digest = hashlib.sha256((site[0] / ARCHIVE).read_bytes()).hexdigest()
+    (site[0] / "sums.txt").write_text(f"{digest}\n")
+
+    assert sources.download(wanted, official(site[1]), lambda _line: None).is_dir()
+    (site[0] / "sums.txt").write_text("0" * 64)
+    with pytest.raises(sources.Unavailable, match="corrupt or another file"):
+        sources.download(wanted, official(site[1]), lambda _line: None)
+
+
+def test_a_tree_is_kept_as_the_archive_has_it(
+    site: tuple[Path, str], wanted: sources.Wanted
+) -> None:
+    tree = dataclasses.replace(wanted, files=("down/thing",), tree=True)
+    found = sources.download(tree, official(site[1]), lambda _line: None)
+
+    assert (found / "down/thing").read_text() == "#!/bin/sh\n"
+    assert (found / "down/thing").stat().st_mode & 0o111
+    lacking = dataclasses.replace(wanted, tree=True)
+    with pytest.raises(sources.Unavailable, match="it lacks thing"):
+        sources.download(lacking, official(site[1]), lambda _line: None)

@@ -28,9 +28,9 @@ def test_an_objective_is_measured_over_every_window_of_the_alerts() -> None:
 def test_a_burn_is_judged_over_a_long_and_a_short_window() -> None:
     rule = slo.burn("A", "page", 14.4, "1h", "5m")
 
-    assert "slo:error:ratio1h > 14.4 * slo:budget:ratio" in rule["expr"]
+    assert "slo:error:ratio1h * slo:known:ratio1h > 14.4 * slo:budget:ratio" in rule["expr"]
     assert "slo:error:ratio5m > 14.4 * slo:budget:ratio" in rule["expr"]
-    assert "* 3600 > 100" in rule["expr"]
+    assert "* 3600 * slo:known:ratio1h > 100" in rule["expr"]
 
 
 def test_what_is_left_is_over_the_period() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,7 +76,8 @@ def test_a_terminal_sees_the_clock_while_the_step_runs(timings: Timings) -> None
         step.tell("  edge-1 boots  ")
         shown = step.__rich__().plain
 
-    assert shown.split() == ["…", "hosts", "make", "the", "hosts", "(0.0", "s)", "edge-1", "boots"]
+    clock = re.sub(r"[0-9]\.[0-9]", "0.0", shown)  # a busy machine's shows more
+    assert clock.split() == ["…", "hosts", "make", "the", "hosts", "(0.0", "s)", "edge-1", "boots"]
 
 
 def test_running_prints_no_line_at_the_end(timings: Timings) -> None:

@@ -116,7 +116,28 @@ def test_a_stack_that_is_told_to_do_without_has_none(session: Session) -> None:
     (session.state_dir / "overrides.json").write_text('{"monitor_hosts": 0}')
 
     assert not monitor.present(session)
-    assert not {"prometheus", "alertmanager"} & set(addresses(session))
+    assert not {"grafana", "prometheus", "alertmanager"} & set(addresses(session))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            b'{"version": "10.1.0-pre"}',
+            "password); API only: this build has no pages for a browser",
+        ),
+        (b'{"version": "12.1.1"}', "password)"),
+        (b"<html>", "password)"),
+    ],
+)
+def test_who_opens_grafana_is_told_when_it_has_no_pages(
+    session: Session, monkeypatch: pytest.MonkeyPatch, body: bytes, words: str
+) -> None:
+    (session.state_dir / "secrets/grafana_password").write_text("sesame\n")
+    monkeypatch.setattr(Prometheus, "body", body)
+
+    assert addresses(session)["grafana"].endswith(words)
+    assert Prometheus.asked == ["/api/health"]
 
 
 def test_the_status_prints_it() -> None:

@@ -1,0 +1,1 @@
+"""Dashboards in Python: one page each, printed by `python -m monitoring dashboards`."""
