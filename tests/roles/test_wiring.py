@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.roles.rendering import ROLES, ROOT, WIRING, evaluate, values, variables
+from tests.roles.rendering import ROLES, ROOT, WIRING, evaluate, render, values, variables
 
 ADDRESSES = {
     "edge-1": "10.9.0.11",
@@ -326,6 +328,31 @@ def test_the_monitor_looks_at_public_addresses_and_at_certificates(tmp_path: Pat
 )
 def test_hosts_tell_of_what_they_have(tmp_path: Path, host: str, programs: list[str]) -> None:
     assert evaluate("{{ exporter_programs }}", play(host, tmp_path)) == programs
+
+
+@pytest.mark.parametrize(
+    ("host", "files"),
+    [
+        ("edge-1", []),
+        ("db-1", ["/etc/postgresql/*/main/server.pem"]),
+        ("monitor-1", ["/etc/loki/credentials/front.pem"]),
+    ],
+)
+def test_hosts_tell_of_certificates_that_no_probe_sees(
+    tmp_path: Path, host: str, files: list[str]
+) -> None:
+    found = evaluate("{{ exporter_certificates }}", play(host, tmp_path))
+
+    assert found == ["/etc/dash/ca.pem", *files]
+
+
+def test_the_certificate_that_is_told_of_is_the_one_postgres_shows(tmp_path: Path) -> None:
+    settings = render("postgres", "postgresql.conf.j2")
+    [shown] = re.findall(r"^ssl_cert_file = '(.+)'$", settings, re.MULTILINE)
+
+    [_, told] = evaluate("{{ exporter_certificates }}", play("db-1", tmp_path))
+
+    assert fnmatch(shown, told)
 
 
 def test_receivers_find_their_secrets_by_name(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ PAGE = Page(
                q(f"max(abs(node_time_seconds{{{_HERE}}} - timestamp(node_time_seconds{{{_HERE}}})))", "off"),
                width=5, alarm=2, alerts=("ClockWrong",)),
         number("First certificate to end", "s", "Time that is left.",
-               q("min(probe_ssl_earliest_cert_expiry - time())", "left"), width=5,
+               q("min((probe_ssl_earliest_cert_expiry or dash_certificate_expires_timestamp_seconds) - time())", "left"), width=5,
                alerts=("CertificateEndsSoon", "CertificateEnds")),
         lines("Processor time", "percentunit", "One is every core of the host.",
               q(f'1 - avg by (host) (rate(node_cpu_seconds_total{{mode="idle",{_HERE}}}[1m]))', "{{host}}"),

@@ -1,0 +1,70 @@
+"""Tell Prometheus when certificates end: certificates.py OUT PATTERN... Standard library only.
+
+A file tells the end of the first of its certificates to end. What cannot be read is left out and
+makes this end with an error, after the others were told.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import re
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+NAME = "dash_certificate_expires_timestamp_seconds"
+BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+SECONDS = 10  # that one certificate may take
+
+
+class UnreadableError(Exception):
+    """A file that holds no certificate that can be read."""
+
+
+def end(pem: str) -> int:
+    """Return when a certificate ends; OpenSSL reads it, which the standard library cannot."""
+    words = ["/usr/bin/openssl", "x509", "-noout", "-enddate"]
+    done = subprocess.run(
+        words, input=pem, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    if done.returncode:
+        message = "no certificate that OpenSSL reads"
+        raise UnreadableError(message)
+    return ssl.cert_time_to_seconds(done.stdout.strip().removeprefix("notAfter="))
+
+
+def earliest(path: Path) -> int:
+    """Return when the first of a file's certificates ends; a key beside them is passed over."""
+    found = BLOCK.findall(path.read_text("utf-8"))
+    if not found:
+        message = "no certificate in it"
+        raise UnreadableError(message)
+    return min(map(end, found))
+
+
+def files(pattern: str) -> list[str]:
+    """Return the files of a pattern; one that fits nothing stands for itself, to be missed."""
+    return sorted(glob.glob(pattern)) or [pattern]  # noqa: PTH207 -- of pathlib's a pattern is relative
+
+
+def main(argv: list[str]) -> int:
+    """Write what could be read, and name what could not."""
+    out, lines, failed = Path(argv[0]), [f"# TYPE {NAME} gauge"], False
+    for path in sorted({path for pattern in argv[1:] for path in files(pattern)}):
+        try:
+            lines.append(
+                f"{NAME}{{path={json.dumps(path, ensure_ascii=False)}}} {earliest(Path(path))}"
+            )
+        except (OSError, ValueError, UnreadableError, subprocess.TimeoutExpired) as error:
+            sys.stderr.write(f"{path}: {getattr(error, 'strerror', None) or error}\n")
+            failed = True
+    new = out.with_suffix(".new")
+    new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    new.replace(out)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

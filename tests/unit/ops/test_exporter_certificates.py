@@ -1,0 +1,90 @@
+"""What Prometheus is told of certificates that no probe sees: real ones, read by OpenSSL."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+FILE = Path(__file__).resolve().parents[3] / "roles/exporter/files/certificates.py"
+spec = importlib.util.spec_from_file_location("exporter_certificates", FILE)
+assert spec is not None
+assert spec.loader is not None
+certificates = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(certificates)
+
+NAME = "dash_certificate_expires_timestamp_seconds"
+
+
+@pytest.fixture(name="made", scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return two certificates with their keys, by how many days they are good."""
+    folder, texts = tmp_path_factory.mktemp("pki"), {}
+    for days in ("3", "40"):
+        words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test"
+        subprocess.run(
+            ["openssl", *words.split(), "-days", days, "-keyout", "key", "-out", "pem"],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+        )
+        texts[days] = (folder / "key").read_text() + (folder / "pem").read_text()
+    return texts
+
+
+def told(out: Path) -> dict[str, float]:
+    """Return days left by path, of the file that the node exporter reads."""
+    now = datetime.now(UTC).timestamp()
+    lines = [line.rsplit(" ", 1) for line in out.read_text().splitlines() if line[0] != "#"]
+    return {name: (int(value) - now) / 86400 for name, value in lines}
+
+
+def test_the_first_certificate_of_a_file_to_end_counts(
+    tmp_path: Path, made: dict[str, str]
+) -> None:
+    (tmp_path / "chain.pem").write_text(made["40"] + made["3"])
+    (tmp_path / "long.pem").write_text(made["40"])
+    out = tmp_path / "figures.prom"
+
+    assert certificates.main([str(out), str(tmp_path / "*.pem"), str(tmp_path / "long.pem")]) == 0
+
+    assert told(out) == pytest.approx(
+        {
+            f'{NAME}{{path="{tmp_path}/chain.pem"}}': 3,
+            f'{NAME}{{path="{tmp_path}/long.pem"}}': 40,
+        },
+        abs=0.1,
+    )
+    assert [p.name for p in tmp_path.glob("figures*")] == ["figures.prom"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "No such file or directory"),
+        ("words", "no certificate in it"),
+        (
+            "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n",
+            "no certificate that OpenSSL reads",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_the_others_are_told(
+    tmp_path: Path,
+    made: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    content: str | None,
+    why: str,
+) -> None:
+    good, bad, out = tmp_path / "good.pem", tmp_path / "bad.pem", tmp_path / "figures.prom"
+    good.write_text(made["40"])
+    if content is not None:
+        bad.write_text(content)
+
+    assert certificates.main([str(out), str(bad), str(good)]) == 1
+
+    assert capsys.readouterr().err == f"{bad}: {why}\n"
+    assert list(told(out)) == [f'{NAME}{{path="{good}"}}']
