@@ -54,8 +54,8 @@ def code(lab: Lab, path: str, user: str = "") -> str:
 
 def told(session: Session, since: float) -> list[dict[str, Any]]:
     """Return what releases told Grafana since then."""
-    found = panels.ask(session, f"/api/annotations?tags=release&from={int(since * 1000)}&limit=100")
-    return list(found)
+    span = f"from={int(since * 1000)}&to={int(time.time() * 1000)}"  # without an end all are told
+    return list(panels.ask(session, f"/api/annotations?tags=release&{span}&limit=100"))
 
 
 def test_strangers_see_nothing(lab: Lab) -> None:

@@ -48,11 +48,15 @@ def _on(hosts: inventory.Hosts) -> Callable[..., str]:
 
 
 def until(
-    session: Session, query: str, enough: Callable[[list[lines.Line]], bool], seconds: float = 30
+    session: Session,
+    query: str,
+    enough: Callable[[list[lines.Line]], bool],
+    seconds: float = 30,
+    most: int = 100,
 ) -> tuple[list[lines.Line], float]:
     """Ask until an answer is enough; return it, and how long that took."""
     begun = time.monotonic()
-    while not enough(found := lines.ask(session, query, 20_000)):
+    while not enough(found := lines.ask(session, query, most)):
         assert time.monotonic() - begun < seconds, f"{query}: {len(found)} lines"
         time.sleep(0.3)
     return found, time.monotonic() - begun
@@ -151,7 +155,7 @@ def test_nothing_is_lost_over_a_restart(
 
     found, _ = until(
         session, f'{{host="edge-1", unit="sudo"}} |= "{mark} "',
-        lambda got: len(numbers(got)) >= NUMBERED, 120,
+        lambda got: len(numbers(got)) >= NUMBERED, 120, 2 * NUMBERED,
     )  # fmt: skip
 
     assert numbers(found) == {str(i) for i in range(1, NUMBERED + 1)}
