@@ -109,6 +109,7 @@ class Run:
     took: dict[str, float] = field(default_factory=dict)
     interrupted: bool = False
     _machine: machine.Machine | UserError | None = None
+    _spare: float = 0.0  # seconds that suites before left of theirs
 
     @property
     def timings(self) -> Timings:
@@ -126,8 +127,13 @@ class Run:
         elif todo := [part for part in todo if not self._passed_before(part)]:
             self._run(name, todo)
         self.took[name] = time.monotonic() - started
+        self._spare = max(0.0, self.budget(name) - self.took[name])
         if all(o.good for o in self.outcomes if o.suite == name):
             self.timings.record(name, self.took[name])
+
+    def budget(self, suite: str) -> float:
+        """Return the seconds that a suite may take: its own, and what those before it left."""
+        return catalogue.BUDGETS[suite] * 60.0 + self._spare
 
     def take(self, outcome: Outcome) -> None:
         """Add an outcome to the run and show it; an interrupt ends the run here."""
@@ -195,11 +201,11 @@ class Run:
         if name == "e2e":
             self._with_lab(place, todo)
         else:
-            self._each(place, todo, catalogue.BUDGETS[name] * 60.0)
+            self._each(place, todo, self.budget(name))
 
     def _with_lab(self, place: Place, todo: list[Part]) -> None:
         """Run parts in a lab of their own, which is gone afterwards."""
-        budget = catalogue.BUDGETS["e2e"] * 60.0
+        budget = self.budget("e2e")
         with_lab = lab.Lab(place)
         try:
             with with_lab:

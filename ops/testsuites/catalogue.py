@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# Minutes for the fixed sample on 2 cores; with two more for the host image they stay under 60.
+# Minutes for the fixed sample on 2 cores; with two more for the host image they stay under 60. What
+# a suite leaves of its own goes to those after it.
 BUDGETS: Mapping[str, int] = {
     "lint": 2,
     "unit": 3,

@@ -167,3 +167,23 @@ def test_no_setting_of_somebodys_stack_reaches_a_test() -> None:
 def test_the_budgets_of_the_fixed_sample_leave_an_hour() -> None:
     assert sum(catalogue.BUDGETS.values()) + 2 < 60
     assert set(catalogue.BUDGETS) == set(catalogue.MAKERS)
+
+
+def test_what_a_suite_leaves_of_its_minutes_goes_to_those_after_it(
+    suites: Callable[[Programs], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "BUDGETS", {"lint": 2, "unit": 3, "integration": 0, "infra": 1})
+    allowed: dict[str, float] = {}
+    real = parts.run
+
+    def seen(part: Part, place: parts.Place, budget: float) -> parts.Outcome:
+        allowed[part.name] = budget
+        return real(part, place, budget)
+
+    monkeypatch.setattr(parts, "run", seen)
+    suites({"unit": ["import time; time.sleep(1)"]})
+    assert testing.main([]) == 0
+    assert allowed["lint-0"] == 120
+    assert 240 < allowed["unit-0"] < 300
+    assert 239 < allowed["integration-0"] < allowed["unit-0"] - 1
+    assert allowed["infra-0"] > 239 + 55
