@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import time
 import urllib.request
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -148,17 +149,32 @@ def unpack(archive: Path, wanted: Wanted, key: str) -> Path:
     """
     with _staging(wanted) as staging:
         try:
-            with tarfile.open(archive) as tar:
-                for member in tar:
-                    path = PurePosixPath(member.name)
-                    name = str(PurePosixPath(*path.parts[1:])) if wanted.tree else path.name
-                    if member.isfile() and (wanted.tree or name in wanted.files):
-                        member.name = name
-                        tar.extract(member, staging, filter="data")
-        except (tarfile.TarError, OSError, EOFError) as error:
+            take = _unzip if zipfile.is_zipfile(archive) else _untar
+            take(archive, wanted, Path(staging))
+        except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError) as error:
             why = str(error).splitlines()[0]
             raise Unavailable(f"{archive.name} cannot be unpacked: {why}") from None
         return keep(Path(staging), wanted, key)
+
+
+def _untar(archive: Path, wanted: Wanted, staging: Path) -> None:
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            path = PurePosixPath(member.name)
+            name = str(PurePosixPath(*path.parts[1:])) if wanted.tree else path.name
+            if member.isfile() and (wanted.tree or name in wanted.files):
+                member.name = name
+                tar.extract(member, staging, filter="data")
+
+
+def _unzip(archive: Path, wanted: Wanted, staging: Path) -> None:
+    """Take programs alone: publishers that zip one name it after its platform."""
+    with zipfile.ZipFile(archive) as packed:
+        for member in packed.infolist():
+            name = PurePosixPath(member.filename).name.removesuffix(f"-linux-{wanted.arch}")
+            if name in wanted.files:
+                with packed.open(member) as source, (staging / name).open("wb") as out:
+                    shutil.copyfileobj(source, out)
 
 
 def _staging(wanted: Wanted) -> tempfile.TemporaryDirectory[str]:

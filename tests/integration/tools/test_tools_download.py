@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
 import tarfile
 import threading
+import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -135,6 +137,29 @@ def test_a_member_that_would_leave_the_folder_lands_in_it(wanted: sources.Wanted
 
     assert [p.name for p in kept.iterdir()] == ["thing"]
     assert not (wanted.cache.parent / "thing").exists()
+
+
+def test_a_lone_program_in_a_zip_goes_by_its_own_name(wanted: sources.Wanted) -> None:
+    wanted.cache.mkdir()
+    archive = wanted.cache / "thing-linux-amd64.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr(f"../deep/thing-linux-{wanted.arch}", "the program")
+        packed.writestr("README", "no program")
+    kept = sources.unpack(archive, wanted, "a" * 64)
+
+    assert [p.name for p in kept.iterdir()] == ["thing"]
+    assert (kept / "thing").read_text() == "the program"
+    assert os.access(kept / "thing", os.X_OK)
+
+
+def test_a_zip_that_is_cut_short_is_refused(wanted: sources.Wanted) -> None:
+    wanted.cache.mkdir()
+    archive = wanted.cache / "thing.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("thing", "the program")
+    archive.write_bytes(archive.read_bytes()[:-9])
+    with pytest.raises(sources.Unavailable, match="cannot be unpacked"):
+        sources.unpack(archive, wanted, "a" * 64)
 
 
 def test_a_publisher_s_checksum_file_may_hold_the_digest_alone(
