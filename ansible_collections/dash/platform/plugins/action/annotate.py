@@ -16,21 +16,22 @@ PORT = 3000
 
 
 def bodies(made: dict[str, Any], entry: dict[str, Any], at: float | None) -> list[dict[str, Any]]:
-    """Return what is told: of a switch the moment, of what ended the whole time that it took."""
+    """Return what is told: of a switch the moment, of all of it the whole time that it took."""
     kind, version = made["kind"], made["version"]
-    if not entry:
+    told: list[dict[str, Any]] = []
+    if at:
         tags = ["release", kind, "switch", made["to_color"]]
         text = f"{kind} of {version}: traffic goes to {made['to_color']}"
-        return [{"time": int(at * 1000), "tags": tags, "text": text}] if at else []
+        told.append({"time": int(at * 1000), "tags": tags, "text": text})
     end = int(controller.parse_time(entry["at"]) * 1000)
     begun = end - int(entry["timings"]["total"] * 1000)
     tags = ["release", kind, entry["outcome"]]
     text = f"{kind} of {version}: {entry['outcome']}. {entry['why']}".strip()
-    return [{"time": begun, "timeEnd": end, "tags": tags, "text": text}]
+    return [*told, {"time": begun, "timeEnd": end, "tags": tags, "text": text}]
 
 
 class ActionModule(ActionBase):
-    """Arguments: decided (release_plan), at (of a switch) or entry (an end), root, state_dir."""
+    """Arguments: decided (release_plan), entry (of the ledger), at (switch, or 0), root, state_dir."""
 
     TRANSFERS_FILES = False
 
@@ -44,7 +45,7 @@ class ActionModule(ActionBase):
         if not monitors or not password.is_file():
             return {**result, "changed": False, "told": 0}
         host = variables["hostvars"][monitors[0]]
-        told = bodies(args["decided"]["plan"], args.get("entry") or {}, args.get("at") or None)
+        told = bodies(args["decided"]["plan"], args["entry"], args.get("at") or None)
         for body in told:
             words = [json.dumps(controller.ssh_command(host)), f"https://{host['dash_address']}:{PORT}",
                      USER, str(password), json.dumps(body)]  # fmt: skip
