@@ -31,7 +31,7 @@ def bodies(made: dict[str, Any], entry: dict[str, Any], at: float | None) -> lis
 
 
 class ActionModule(ActionBase):
-    """Arguments: decided (release_plan), entry (of the ledger), at (switch, or 0), root, state_dir."""
+    """Arguments: decided (release_plan), entry (ledger), at (switch, or 0), root, state_dir."""
 
     TRANSFERS_FILES = False
 
