@@ -36,6 +36,29 @@ def test_it_holds_what_it_was_told_and_no_other(tmp_path: Path, run_module: Any)
     assert [p.name for p in dest.parent.iterdir()] == ["rules.d"]
 
 
+def test_files_are_for_everybody_to_read_unless_said_otherwise(
+    tmp_path: Path, run_module: Any
+) -> None:
+    dest = tmp_path / "library/plugins"
+
+    assert run_module("managed_directory", content=CONTENT, dest=str(dest))["changed"]
+    assert here(dest) == CONTENT
+    assert not run_module("managed_directory", content=CONTENT, dest=str(dest))["changed"]
+
+    fewer = {"a.yml": "another a\n"}
+    assert run_module("managed_directory", content=fewer, dest=str(dest))["changed"]
+    assert here(dest) == fewer
+    assert (dest / "a.yml").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path, run_module: Any) -> None:
+    (tmp_path / "file").touch()
+
+    failed = run_module("managed_directory", content=CONTENT, dest=str(tmp_path / "file/x"))
+
+    assert failed["msg"] == f"{tmp_path}/file/x: Not a directory"
+
+
 def test_a_bad_file_is_refused_before_any_good_one_is_replaced(
     tmp_path: Path, run_module: Any
 ) -> None:
