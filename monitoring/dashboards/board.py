@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from grafana_foundation_sdk.builders import common, dashboard, logs, prometheus, stat, timeseries
-from grafana_foundation_sdk.builders.loki import Dataquery as LokiQuery
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models.dashboard import (
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 COLORS = {"blue": "#3274D9", "green": "#56A64B"}
 CALM, TROUBLE = COLORS["green"], "#E02F44"
 BAD = "5xx|failed"
-HEIGHTS = {"lines": 8, "number": 4, "logs": 12}
+HEIGHTS = {"lines": 8, "number": 4}
 COLUMNS = 24
 MARKS = {"release": "#B877D9", "chaos": "#FF9830"}
 
@@ -43,8 +42,6 @@ def _described(panel: Panel) -> str:
 
 
 def _builder(panel: Panel) -> Any:  # noqa: ANN401 -- the SDK's panels share no type
-    if panel.kind == "logs":
-        return logs.Panel().show_time(True).enable_log_details(True)  # noqa: FBT003 -- the SDK's way
     if panel.kind == "number":
         reduce = common.ReduceDataOptions().calcs(["lastNotNull"])
         made = stat.Panel().reduce_options(reduce).graph_mode(kinds.BigValueGraphMode.NONE)
@@ -84,19 +81,19 @@ def panel(given: Panel, number: int, place: GridPos) -> Any:  # noqa: ANN401 -- 
         .id(number)
         .title(given.title)
         .description(_described(given))
-        .datasource(_source(given.source))
+        .datasource(_source("prometheus"))
         .grid_pos(place)
+        .unit(given.unit)
+        .min(given.lowest)
     )
-    if given.kind != "logs":
-        builder = _painted(builder.unit(given.unit).min(given.lowest), given)
-        if given.unit == "s" and given.kind == "number":
-            builder = builder.decimals(1)
+    builder = _painted(builder, given)
+    if given.unit == "s" and given.kind == "number":
+        builder = builder.decimals(1)
     if given.highest is not None:
         builder = builder.max(given.highest)
     for letter, query in zip("ABCDEFGH", given.queries, strict=False):
-        made = LokiQuery() if given.source == "loki" else prometheus.Dataquery()
-        made = made.ref_id(letter).expr(query.expr).legend_format(query.legend)
-        builder = builder.with_target(made.datasource(_source(given.source)))
+        made = prometheus.Dataquery().ref_id(letter).expr(query.expr).legend_format(query.legend)
+        builder = builder.with_target(made.datasource(_source("prometheus")))
     return builder
 
 

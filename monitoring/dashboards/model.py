@@ -30,7 +30,6 @@ class Panel:
         alarm: of a number, from where on it is painted as trouble.
         least: of a number, below which it is.
         alerts: those that are about the same; the panel links to their runbooks.
-        source: uid of the data source.
     """
 
     title: str
@@ -44,7 +43,6 @@ class Panel:
     alarm: float | None = None
     least: float | None = None
     alerts: tuple[str, ...] = ()
-    source: str = "prometheus"
 
 
 @dataclass(frozen=True, kw_only=True)
