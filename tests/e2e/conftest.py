@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ops.session import Session
 from tests.e2e.driver import Done, Lab
 from tests.e2e.variants import VARIANTS
 
@@ -29,6 +30,12 @@ def _up() -> tuple[Lab, Done]:
 def _lab(up: tuple[Lab, Done]) -> Lab:
     """Return a lab that is up and runs this checkout."""
     return up[0]
+
+
+@pytest.fixture(name="session", scope="session")
+def _session(lab: Lab) -> Session:
+    """Return what commands of `./dash` know of the lab's stack."""
+    return Session(stack=lab.stack, environ={"DASH_LAB": lab.name}, root=lab.root)
 
 
 @pytest.fixture(name="artifacts", scope="session")

@@ -20,11 +20,6 @@ PICTURES = "test/dashboards"  # below .dash
 MEMORY = 900  # MB that the monitor's host may have
 
 
-@pytest.fixture(name="session", scope="module")
-def _session(lab: Lab) -> Session:
-    return Session(stack=lab.stack, environ={"DASH_LAB": lab.name}, root=lab.root)
-
-
 @pytest.fixture(name="boards", scope="module")
 def _boards(session: Session) -> dict[str, dict[str, Any]]:
     return panels.dashboards(session)

@@ -23,11 +23,6 @@ pytestmark = pytest.mark.lab
 NUMBERED = 10_000
 
 
-@pytest.fixture(name="session", scope="module")
-def _session(lab: Lab) -> Session:
-    return Session(stack=lab.stack, environ={"DASH_LAB": lab.name}, root=lab.root)
-
-
 @pytest.fixture(name="hosts", scope="module")
 def _hosts(session: Session) -> inventory.Hosts:
     return inventory.hosts(session)

@@ -25,11 +25,6 @@ PATIENCE = 90  # seconds; on a machine that has nothing else to do it is paged w
 MOST_SERIES = 12_000  # after the releases and the load of the tests before
 
 
-@pytest.fixture(name="session", scope="module")
-def _session(lab: Lab) -> Session:
-    return Session(stack=lab.stack, environ={"DASH_LAB": lab.name}, root=lab.root)
-
-
 def firing(session: Session) -> set[tuple[str, str]]:
     """Return the alerts that fire, each with its host."""
     found = monitor.query(session, 'ALERTS{alertstate="firing"}')
