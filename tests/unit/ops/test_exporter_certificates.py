@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-FILE = Path(__file__).resolve().parents[3] / "roles/exporter/files/certificates.py"
-spec = importlib.util.spec_from_file_location("exporter_certificates", FILE)
-assert spec is not None
-assert spec.loader is not None
-certificates = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(certificates)
+from tests.unit.ops.programs import load
+
+certificates = load("exporter/files/certificates.py")
 
 NAME = "dash_certificate_expires_timestamp_seconds"
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
-FILE = Path(__file__).resolve().parents[3] / "roles/loki/files/limit.py"
-spec = importlib.util.spec_from_file_location("loki_limit", FILE)
-assert spec is not None
-assert spec.loader is not None
-limit = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(limit)
+from tests.unit.ops.programs import load
+
+limit = load("loki/files/limit.py")
 
 
 @pytest.mark.parametrize(
