@@ -48,11 +48,11 @@ def tell(ssh: list[str], address: str, user: str, password_file: Path, body: dic
 
 
 def main(argv: list[str]) -> int:
-    """Tell one annotation: SSH-JSON ADDRESS USER PASSWORD-FILE BODY-JSON."""
-    ssh, address, user, password_file, body = argv
-    what = json.loads(body)
-    line = tell(json.loads(ssh), address, user, Path(password_file), what)
-    sys.stdout.write(f"{what['text']}: {line}\n")
+    """Tell annotations one after the other: SSH-JSON ADDRESS USER PASSWORD-FILE BODIES-JSON."""
+    ssh, address, user, password_file, bodies = argv
+    for what in json.loads(bodies):
+        line = tell(json.loads(ssh), address, user, Path(password_file), what)
+        sys.stdout.write(f"{what['text']}: {line}\n")
     return 0
 
 

@@ -75,7 +75,7 @@ def test_a_password_that_is_gone_is_one_too(tmp_path: Path) -> None:
 def test_the_log_says_what_of_which(password: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [json.dumps(ssh("print('{\"id\": 1}')")), "https://x", "dash", str(password)]
 
-    assert annotation.main([*words, json.dumps(BODY)]) == 0
+    assert annotation.main([*words, json.dumps([BODY])]) == 0
     assert capsys.readouterr().out == 'deploy of "1.0": {"id": 1}\n'
 
 

@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Start a process for each; a stack without a monitor has nobody to tell."""
+        """Start a process that tells it; a stack without a monitor has nobody to tell."""
         result = super().run(tmp, task_vars)
         args, variables = self._task.args, task_vars or {}
         state_dir = Path(args["state_dir"])
@@ -46,12 +46,11 @@ class ActionModule(ActionBase):
             return {**result, "changed": False, "told": 0}
         host = variables["hostvars"][monitors[0]]
         told = bodies(args["decided"]["plan"], args["entry"], args.get("at") or None)
-        for body in told:
-            words = [json.dumps(controller.ssh_command(host)), f"https://{host['dash_address']}:{PORT}",
-                     USER, str(password), json.dumps(body)]  # fmt: skip
-            controller.spawn(
-                [sys.executable, "-m", "ops.annotation", *words],
-                Path(args["root"]),
-                state_dir / "logs" / "annotation.log",
-            )
+        words = [json.dumps(controller.ssh_command(host)), f"https://{host['dash_address']}:{PORT}",
+                 USER, str(password), json.dumps(told)]  # fmt: skip
+        controller.spawn(
+            [sys.executable, "-m", "ops.annotation", *words],
+            Path(args["root"]),
+            state_dir / "logs" / "annotation.log",
+        )
         return {**result, "changed": False, "told": len(told)}
