@@ -213,6 +213,17 @@ def test_releases_and_experiments_draw_marks_by_their_tags() -> None:
     assert {m["datasource"]["uid"] for m in marks} == {"-- Grafana --"}
 
 
+def test_requests_are_drawn_beside_the_time_to_answer_alone() -> None:
+    drawn = {
+        (page.uid, panel["title"])
+        for page in PAGES
+        for panel in board.page(page)["panels"]
+        if any(target.get("exemplar") for target in panel["targets"])
+    }
+
+    assert drawn == {("dash-service", "Time to answer, 95 and 50 of 100")}
+
+
 def test_rows_are_as_high_as_their_highest() -> None:
     a, b, c = (
         lines(t, "none", "w.", q("up", "x"), width=w) for t, w in (("a", 12), ("b", 12), ("c", 24))
