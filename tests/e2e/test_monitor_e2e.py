@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR
 from ops import lines, monitor
 from ops.session import Session
 from tests.e2e.driver import wait_for
@@ -78,7 +79,7 @@ def test_every_target_of_what_runs_is_up(session: Session) -> None:
 
 
 def test_strangers_see_nothing(lab: Lab) -> None:
-    for service in ("grafana", "prometheus", "alertmanager"):
+    for service in MONITOR:
         address = lab.outputs()["urls"][service]
         said = subprocess.run(
             ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert",
