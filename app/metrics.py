@@ -29,7 +29,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # the library's
 class Metrics:
     """Rate, errors and duration by route template, and what the process stands on."""
 
-    def __init__(self, version: str, color: str) -> None:
+    def __init__(self, version: str, color: str, config: str = "") -> None:
         self.registry = CollectorRegistry()
         self.registry.register(Process())
         requests = Counter(
@@ -62,9 +62,12 @@ class Metrics:
             "dash_key_hash_checks", "Keys checked against bcrypt", registry=self.registry
         )
         build = Gauge(
-            "dash_build_info", "The release that runs", ["version", "color"], registry=self.registry
+            "dash_build_info",
+            "The release that runs, and its settings",
+            ["version", "color", "config"],
+            registry=self.registry,
         )
-        build.labels(version, color).set(1)
+        build.labels(version, color, config).set(1)
 
     def _gauge(self, name: str, words: str) -> Gauge:
         return Gauge(name, words, registry=self.registry)

@@ -298,7 +298,7 @@ async def test_metrics_count_by_route_and_by_known_methods_alone(client: Client)
         'dash_requests_total{method="other",route="unmatched",status="405"} 1.0',
     ]
     version = Settings().version
-    assert f'dash_build_info{{color="blue",version="{version}"}} 1.0' in text
+    assert f'dash_build_info{{color="blue",config="",version="{version}"}} 1.0' in text
     for line in (
         "dash_requests_in_flight 0.0",
         "dash_ready 0.0",
