@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ WORDS = {
 }  # fmt: skip
 
 
+@cache
 def ours() -> set[str]:
     """Return what docs/reference/metrics.md lists, and what rules record."""
     text = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
