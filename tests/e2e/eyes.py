@@ -77,6 +77,10 @@ class Eyes:
         """Tell whether nothing is wrong, nor about to be."""
         return self.held() == self.pending() == QUIET
 
+    def told(self, alert: str) -> bool:
+        """Tell whether Alertmanager holds an alert."""
+        return alert in self.held()
+
     def dashboards(self) -> int:
         """Return how many dashboards Grafana has."""
         try:
