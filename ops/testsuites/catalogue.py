@@ -25,6 +25,8 @@ BUDGETS: Mapping[str, int] = {
 MATRIX_MINUTES = 180  # for each part that only --all runs
 NEED_MACHINE = ("integration", "infra", "roles", "e2e")  # packages, host image, podman's settings
 UNIT = ("tests/unit", "tests/repo", "tests/roles")
+# Plugins that no unit test uses: pytest and each of its workers would load them first.
+UNUSED = ("schemathesis", "anyio", "pytest11.testinfra")
 SLOW = re.compile(r"\bmark\.slow\b")
 
 
@@ -47,14 +49,31 @@ class Maker(Protocol):
         ...
 
 
-def _measured(suite: str, root: Path, *folders: str, every: bool, workers: int = 0) -> list[Part]:
-    """Return pytest over folders, with coverage; on so many worker processes, 0 for none."""
+def _measured(
+    suite: str,
+    root: Path,
+    *folders: str,
+    every: bool,
+    workers: int = 0,
+    without: tuple[str, ...] = (),
+) -> list[Part]:
+    """Return pytest over folders, with coverage.
+
+    Args:
+        suite: its name.
+        root: the checkout.
+        folders: where tests are.
+        every: with those that only `--all` runs.
+        workers: processes side by side, 0 for none.
+        without: plugins that are not loaded.
+    """
+    unloaded = [word for name in without for word in ("-p", f"no:{name}")]
     selection = [] if every else ["-m", "not slow"]
     env = {"COVERAGE_FILE": f".dash/test/coverage/{suite}"}
     present = [name for name in folders if (root / name).is_dir()]
     side_by_side = ["-n", str(workers), "--dist", "loadfile"] if workers else []
-    words = ["-q", "--durations=5", "--cov", "--cov-report=", *side_by_side, *selection, *present]
-    return [pytest(suite, suite, *words, env=env)]
+    words = ["-q", "--durations=5", "--cov", "--cov-report=", *side_by_side, *unloaded]
+    return [pytest(suite, suite, *words, *selection, *present, env=env)]
 
 
 def _lint(root: Path, *, every: bool) -> list[Part]:  # noqa: ARG001 -- one signature for all suites
@@ -62,7 +81,7 @@ def _lint(root: Path, *, every: bool) -> list[Part]:  # noqa: ARG001 -- one sign
 
 
 def _unit(root: Path, *, every: bool) -> list[Part]:
-    return _measured("unit", root, *UNIT, every=every, workers=2)
+    return _measured("unit", root, *UNIT, every=every, workers=2, without=UNUSED)
 
 
 def _integration(root: Path, *, every: bool) -> list[Part]:

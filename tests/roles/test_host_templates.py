@@ -131,6 +131,7 @@ def test_the_unit_runs_the_current_release_as_its_own_user(service: Unit) -> Non
         "db_password:/etc/dash/credentials/db_app_password",
         "key_pepper:/etc/dash/credentials/key_pepper",
         "smtp_password:/etc/dash/credentials/smtp_password",
+        "config:/etc/dash/current/app.env",
         "llm:/etc/dash/credentials/llm",
         "identity:/etc/dash/credentials/identity",
     ]

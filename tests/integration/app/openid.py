@@ -216,7 +216,7 @@ def openid() -> Iterator[Provider]:
     server.keyjar.add_symmetric(CLIENT, SECRET)
     provider = Provider(port=http.server_port, server=server)
     _Handler.provider = provider
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield provider

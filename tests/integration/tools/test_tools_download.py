@@ -42,7 +42,7 @@ def _site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     digest = hashlib.sha256((folder / ARCHIVE).read_bytes()).hexdigest()
     (folder / "sums.txt").write_text(f"{'1' * 64}  other.tar.gz\n{digest}  {ARCHIVE}\n")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield folder, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

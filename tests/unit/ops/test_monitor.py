@@ -62,7 +62,7 @@ def _session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sessio
     monkeypatch.setattr(Stack, "port", lambda *_: server.server_port)
     monkeypatch.setattr(Prometheus, "asked", [])
     monkeypatch.setattr(Prometheus, "body", json.dumps(ANSWER).encode())
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield session
     server.shutdown()
