@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> web.Application:
     Raises:
         SettingsError: a credential is missing, or a file of the settings is not as it should be.
     """
-    metrics = Metrics(settings.version, settings.color)
+    metrics = Metrics(settings.version, settings.color, settings.config)
     database = Database(settings)
     health = Health(settings, database)
     app = web.Application(

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from app.process import Process
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 # A client chooses its method's name; a label must not grow with that.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+# When a series began: one more for each, which nothing asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call] # the library's
 
 
 class Metrics:
     """Rate, errors and duration by route template, and what the process stands on."""
 
-    def __init__(self, version: str, color: str) -> None:
+    def __init__(self, version: str, color: str, config: str = "") -> None:
         self.registry = CollectorRegistry()
         self.registry.register(Process())
         requests = Counter(
@@ -51,14 +62,19 @@ class Metrics:
             "dash_key_hash_checks", "Keys checked against bcrypt", registry=self.registry
         )
         build = Gauge(
-            "dash_build_info", "The release that runs", ["version", "color"], registry=self.registry
+            "dash_build_info",
+            "The release that runs, and its settings",
+            ["version", "color", "config"],
+            registry=self.registry,
         )
-        build.labels(version, color).set(1)
+        build.labels(version, color, config).set(1)
 
     def _gauge(self, name: str, words: str) -> Gauge:
         return Gauge(name, words, registry=self.registry)
 
-    def answered(self, route: str, method: str, status: int, seconds: float | None) -> None:
+    def answered(
+        self, route: str, method: str, status: int, seconds: float | None, request_id: str = ""
+    ) -> None:
         """Count an answer.
 
         Args:
@@ -66,12 +82,17 @@ class Metrics:
             method: as the client said it.
             status: of HTTP.
             seconds: it took; None where that is how long a connection lasted.
+            request_id: of a request that has lines, which then stands beside the time it took.
         """
         method = method if method in _METHODS else "other"
         self._requests(route, method, str(status)).inc()
         if seconds is not None:
-            self._seconds(route, method).observe(seconds)
+            exemplar = {"request_id": request_id} if request_id else None
+            self._seconds(route, method).observe(seconds, exemplar)
 
-    def render(self) -> bytes:
-        """Return everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """Return everything, and its type: OpenMetrics, which has exemplars, for who takes it."""
+        if OPEN.partition(";")[0] in accept:
+            text: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call] # the same
+            return text, OPEN
+        return generate_latest(self.registry), PLAIN

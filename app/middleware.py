@@ -86,7 +86,8 @@ def around(metrics: Metrics, health: Health) -> Middleware:
             response.force_close()  # the client's next request goes to another instance
         seconds = time.perf_counter() - started
         took = None if response.status == HTTPStatus.SWITCHING_PROTOCOLS else seconds
-        metrics.answered(_route(request), request.method, response.status, took)
+        known = "" if request.path in _QUIET else request[REQUEST_ID]
+        metrics.answered(_route(request), request.method, response.status, took, known)
         _line(request, response, seconds)
         return response
 

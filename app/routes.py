@@ -14,7 +14,6 @@ from app.health import OK
 from app.identity import routes as identityroutes
 from app.llm import providers
 from app.llm import routes as llmroutes
-from app.metrics import CONTENT_TYPE
 from app.models import Alive, Me, OwnKey, Readiness, User
 from app.parts import (
     AUTH,
@@ -112,7 +111,8 @@ async def metrics(request: web.Request) -> web.Response:
     seen.listening.set(cache.listening)
     seen.cached.set(len(cache))
     request.app[GATEWAY].show()
-    return web.Response(body=seen.render(), headers={"Content-Type": CONTENT_TYPE})
+    body, content_type = seen.render(request.headers.get("Accept", ""))
+    return web.Response(body=body, headers={"Content-Type": content_type})
 
 
 PUBLIC = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import os
 from functools import cached_property
@@ -30,6 +31,7 @@ from app import __version__
 
 PREFIX = "DASH_APP_"
 TOOLS = ("DASH_STACK", "DASH_LAB", "DASH_MIRROR")  # settings of the tools, no concern of ours
+CONFIG_LETTERS = 12  # of the hash; the edge's figures.py cuts the ledger's to as many
 CREDENTIALS = ("db_password", "key_pepper", "smtp_password")
 MANIFEST = Path(__file__).resolve().parent.parent / "manifest.json"  # in a release's directory
 LEAST_PEPPER = 16  # characters
@@ -177,6 +179,18 @@ class Settings(BaseSettings):
                 f"{MANIFEST} does not say this release's version ({type(error).__name__}): "
                 "unpack the artifact again"
             ) from None
+
+    @cached_property
+    def config(self) -> str:
+        """The first of the SHA-256 of the file that systemd took the settings from, "" elsewhere.
+
+        The unit hands over a copy made at the start: what the file says now need not be what runs.
+        """
+        file = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "config"
+        try:
+            return hashlib.sha256(file.read_bytes()).hexdigest()[:CONFIG_LETTERS]
+        except OSError:
+            return ""
 
     def pepper(self) -> str:
         """Return the key of the verifiers.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import ComponentResource, Input, ResourceOptions
 
+from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR, PORTS
 from infra.podman.provider import Host, Image, Network
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 PUBLISHED = {  # on loopback
     "edge-1": {"http": 80, "https": 443, "preview": 8444},
-    "monitor-1": {"grafana": 3000, "prometheus": 9090, "alertmanager": 9093},
+    "monitor-1": {name: PORTS[name] for name in MONITOR},
 }
 
 

@@ -20,7 +20,7 @@ NAME = "localhost/dash-host"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "python3-apt",
     "python3-venv", "python3-psycopg", "ca-certificates", "iproute2", "nftables", "curl", "zstd",
-    "acl", "rsyslog", "chrony", "haproxy", "postgresql-17", "socat", "python3-aiohttp",
+    "acl", "chrony", "haproxy", "postgresql-17", "socat", "python3-aiohttp",
     "prometheus", "prometheus-alertmanager", "prometheus-node-exporter",
     "prometheus-postgres-exporter", "prometheus-blackbox-exporter",
 )  # fmt: skip

@@ -93,6 +93,7 @@ def panel(given: Panel, number: int, place: GridPos) -> Any:  # noqa: ANN401 -- 
         builder = builder.max(given.highest)
     for letter, query in zip("ABCDEFGH", given.queries, strict=False):
         made = prometheus.Dataquery().ref_id(letter).expr(query.expr).legend_format(query.legend)
+        made = made.exemplar(True) if query.exemplars else made  # noqa: FBT003 -- the SDK's way
         builder = builder.with_target(made.datasource(_source("prometheus")))
     return builder
 

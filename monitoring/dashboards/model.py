@@ -8,10 +8,17 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """One expression, and what its lines are called: `{{label}}` stands for a label's value."""
+    """One expression.
+
+    Args:
+        expr: in PromQL.
+        legend: what its lines are called: `{{label}}` stands for a label's value.
+        exemplars: whether single requests are drawn beside the lines, each with a way to its logs.
+    """
 
     expr: str
     legend: str = ""
+    exemplars: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +84,9 @@ def number(title: str, unit: str, words: str, *queries: Query, **more: Any) -> P
     return Panel(title=title, words=words, unit=unit, queries=queries, **given)
 
 
-def q(expr: str, legend: str = "") -> Query:
+def q(expr: str, legend: str = "", **more: Any) -> Query:  # noqa: ANN401 -- the same
     """Return a query."""
-    return Query(expr=expr, legend=legend)
+    return Query(expr=expr, legend=legend, **more)
 
 
 def or_zero(expr: str, label: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR
 from ops.commands import options
 from ops.console import ExitCode, UserError
 
@@ -23,7 +24,6 @@ UNITS = {
     "monitor": "prometheus*",
 }
 PUBLISHED = ("http", "https", "preview")
-MONITOR = ("grafana", "prometheus", "alertmanager")
 MOST_LINES = 5000  # of one request
 LOOKS_ONLY = ("list", "show", "status")
 HELP = ("--help", "-h")

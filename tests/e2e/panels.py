@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ops.session import Session
     from tests.e2e.picture import Line
 
+EXEMPLAR = "exemplar"  # what Grafana calls a frame of single requests
 CHOICES = {"$color": ".*", "$host": ".*"}
 MINUTES = 15
 
@@ -38,8 +39,8 @@ def frames(session: Session, panel: dict[str, Any]) -> list[Line]:
         result = answer[target["refId"]]
         assert not result.get("error"), (panel["title"], result)
         for frame in result["frames"]:
-            if not frame["data"]["values"]:
-                continue  # nothing matched
+            if not frame["data"]["values"] or frame["schema"].get("name") == EXEMPLAR:
+                continue  # nothing matched; dots are no line
             times, values = frame["data"]["values"]
             field = frame["schema"]["fields"][-1]
             name = (field.get("config") or {}).get("displayNameFromDS") or field["name"]

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 
 from monitoring.dashboards.pages import PAGES
+from ops import monitor
 from ops.session import Session
 from tests.e2e import disk
-from tests.e2e.driver import Lab, begun, troubles, wait_for
+from tests.e2e.driver import Lab, begun, inside, troubles, wait_for
 from tests.e2e.eyes import PROGRAMS, Eyes
 
 pytestmark = pytest.mark.lab
 Record = Callable[[str, object], None]
 LONG = 480  # and for what alerts tell of five minutes to be over
+FLOOD = 200_000  # lines at once, of which journald takes a quarter at most
 PATIENCE = 120  # seconds for a program to be back; on a machine with nothing else to do it is 20
 
 
@@ -148,3 +150,33 @@ def test_a_full_disk_of_the_monitor_is_told_and_harms_nobody(
     }.items():
         assert wait_for(there, LONG), (what, eyes.held(), eyes.pending(), eyes.heard(mark))
         record_property(f"{what}_after_seconds", round(time.monotonic() - room, 1))
+
+
+@pytest.mark.slow
+def test_ten_times_the_lines_are_bounded_told_and_in_nobodys_way(
+    lab: Lab, eyes: Eyes, base: str, record_property: Record
+) -> None:
+    """One unit of the edge floods the journal: what is not taken is counted, other lines arrive."""
+    assert lab.active()[1] == base
+    edge, mark = eyes.containers["edge-1"], uuid.uuid4().hex
+    watched = ["dash-journal", "dash-otelcol", "systemd-journald"]
+    shown = ["systemctl", "show", "--value", "--property=NRestarts,MainPID", *watched]
+    before = inside(edge, *shown)
+    # journald tells of what it left out when the unit speaks again, half a minute later.
+    flood = f"seq -f 'flood %.0f' {FLOOD}; sleep 32; echo over"
+    with lab.load() as client:
+        unit = f"--unit=flood-{mark[:8]}"
+        inside(edge, "systemd-run", "--quiet", "--collect", unit, "sh", "-c", flood)
+        begin = time.monotonic()
+        eyes.say(mark)
+        assert wait_for(lambda: eyes.heard(mark) == set(eyes.containers), PATIENCE)
+        record_property("others_arrive_after_seconds", round(time.monotonic() - begin, 1))
+        assert wait_for(lambda: eyes.told("LogsFlood"), PATIENCE), eyes.pending()
+
+    assert troubles(client.figures) == {}, json.dumps(client.figures)
+    [sample] = monitor.query(eyes.session, 'dash_journal_suppressed_total{host="edge-1"}')
+    record_property("suppressed", sample["value"][1])
+    assert float(sample["value"][1]) > FLOOD / 2
+    assert inside(edge, *shown) == before, "no limit of memory was met"
+    assert "LogsDropped" not in eyes.held()
+    assert wait_for(eyes.quiet, LONG), (eyes.held(), eyes.pending())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import time
+import urllib.parse
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ops import monitor
+from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR
+from ops import lines, monitor
 from ops.session import Session
+from tests.e2e.driver import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +38,14 @@ def value(session: Session, expr: str) -> float:
     """Return the one value of an expression."""
     [sample] = monitor.query(session, expr)
     return float(sample["value"][1])
+
+
+def examples(session: Session, selector: str) -> list[str]:
+    """Return the ids of requests that stand beside a histogram's buckets, of the last minutes."""
+    now = time.time()
+    given = urllib.parse.urlencode({"query": selector, "start": now - 300, "end": now + 5})
+    found = monitor.ask(session, "prometheus", f"/api/v1/query_exemplars?{given}")["data"]
+    return [each["labels"]["request_id"] for one in found for each in one["exemplars"]]
 
 
 def until(seconds: float, session: Session, wanted: tuple[str, str], *, there: bool) -> float:
@@ -68,7 +79,7 @@ def test_every_target_of_what_runs_is_up(session: Session) -> None:
 
 
 def test_strangers_see_nothing(lab: Lab) -> None:
-    for service in ("grafana", "prometheus", "alertmanager"):
+    for service in MONITOR:
         address = lab.outputs()["urls"][service]
         said = subprocess.run(
             ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert",
@@ -99,6 +110,25 @@ def test_the_service_tells_of_its_process_from_within_its_sandbox(
     assert value(session, f"max(process_resident_memory_bytes {here})") > 30e6
     assert value(session, f"max(process_open_fds {here})") > 5
     assert 0 < value(session, f"time() - min(process_start_time_seconds {here})") < 86400
+
+
+def test_a_time_to_answer_leads_to_the_lines_of_a_request(
+    session: Session, base: str, lab: Lab
+) -> None:
+    """Of the release that serves: what the metric names as an example, Loki has the lines of."""
+    asked = f"e2e-exemplar-{time.time_ns()}"
+    url = f"{lab.outputs()['urls']['https']}/openapi.json"
+    subprocess.run(
+        ["curl", "-sf", "-o", "/dev/null", "--cacert", str(lab.directory / "ca.pem"),
+         "-H", f"X-Request-Id: {asked}", url],
+        check=True, timeout=20,
+    )  # fmt: skip
+    selector = f'dash_request_seconds_bucket{{route="/openapi.json",color="{lab.active()[0]}"}}'
+
+    assert wait_for(lambda: asked in examples(session, selector), 20), examples(session, selector)
+    assert wait_for(lambda: bool(lines.ask(session, lines.of_request(asked), 10)), 20)
+    found = lines.ask(session, lines.of_request(asked), 10)
+    assert {line.unit for line in found} >= {"dash-app.service"}, (base, found)
 
 
 def test_status_tells_what_is_left_of_the_budgets(lab: Lab, session: Session) -> None:

@@ -50,7 +50,7 @@ def test_hosts_find_one_another_by_name(lab: Stack) -> None:
 
 
 def test_nothing_starts_before_a_role_says_so(lab: Stack) -> None:
-    units = "haproxy postgresql nftables rsyslog chrony"
+    units = "haproxy postgresql nftables chrony"
     done = labs.ssh(lab, lab.address("db", 1), f"systemctl is-active {units}; pg_lsclusters -h")
 
     assert set(done.stdout.split()) == {"inactive"}

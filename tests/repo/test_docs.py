@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,26 @@ def typed(path: Path) -> Iterator[Command]:
                 yield Command(f"{tree.name(path)}: {piece.strip()}", tuple(words))
 
 
+@cache
+def everything() -> list[Command]:
+    """Return all that documents tell people to type."""
+    return [c for path in DOCS for c in typed(path)]
+
+
 def commands(program: str) -> list[Command]:
     """Return all documented uses of a program."""
-    return [c for path in DOCS for c in typed(path) if c.words[0] == program]
+    return [c for c in everything() if c.words[0] == program]
+
+
+@cache
+def dash() -> Any:
+    """Return `./dash` as its library has it."""
+    return get_command(cli.app)
 
 
 def verbs() -> dict[str, Any]:
     """Return the verbs of `./dash` with their parameters."""
-    return dict(get_command(cli.app).commands)  # type: ignore[attr-defined] # a group, by design
+    return dict(dash().commands)
 
 
 def options_of(command: Any) -> set[str]:
@@ -84,7 +97,7 @@ def test_every_documented_verb_and_option_of_dash_exists() -> None:
     known, wrong = verbs(), []
     for command in commands("./dash"):
         words = [w for w in command.words[1:] if w != "…"]
-        common = options_of(get_command(cli.app)) | {"--help"}
+        common = options_of(dash()) | {"--help"}
         while words and words[0].startswith("--"):
             words = words[2:] if words[0] == "--stack" else words[1:]
         if not words or PLACEHOLDER.search(words[0]):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.repo import tree
@@ -33,19 +34,25 @@ def calls(source: ast.Module) -> Iterator[tuple[str, str, ast.Call]]:
                 yield "", node.func.id, node
 
 
+@cache
+def called(path: Path) -> list[tuple[str, str]]:
+    """Return (what it is called on, name) of every call of a file."""
+    return [(base, found) for base, found, _ in calls(tree.syntax(path))]
+
+
 def who(name: str, on: str = "") -> set[str]:
     """Return the files that call something by name, on something when that is said."""
     return {
         tree.name(path)
         for path in FILES
-        for base, found, _ in calls(tree.syntax(path))
+        for base, found in called(path)
         if found == name and on in base
     }
 
 
 def sessions(path: Path) -> set[str]:
     """Return the verbs of HTTP that a file calls on a session of a client."""
-    return {n for on, n, _ in calls(tree.syntax(path)) if n in VERBS and "session" in on}
+    return {n for on, n in called(path) if n in VERBS and "session" in on}
 
 
 def test_one_file_makes_clients_and_another_sends() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import yaml
 
+from ops import lines
 from tests.roles.rendering import evaluate, render, unit, variables
 
 JOB = {"name": "edge", "targets": [{"address": "10.9.0.11:8405", "labels": {"host": "edge-1"}}]}
@@ -218,6 +221,26 @@ def test_a_data_source_may_want_a_certificate_instead() -> None:
     assert source["jsonData"]["tlsAuth"] is True
     assert set(source["secureJsonData"]) == {"tlsCACert", "tlsClientCert", "tlsClientKey"}
     assert source["basicAuth"] is False
+
+
+def test_a_request_leads_to_its_lines_where_there_is_loki() -> None:
+    """Grafana reads `$$` as `$`, and the browser puts the id for what then stands there."""
+    loki = {"url": "https://10.9.0.51:3100", "certificate": "c", "key": "k"}
+    found = sources(
+        grafana_prometheus=SOURCE, grafana_loki=loki, grafana_public_url="https://watch.example"
+    )["datasources"]
+    [way] = next(x for x in found if x["uid"] == "prometheus")["jsonData"][
+        "exemplarTraceIdDestinations"
+    ]
+    [alone] = sources(grafana_prometheus=SOURCE)["datasources"]
+
+    assert way["name"] == "request_id"
+    address, _, query = way["url"].replace("$${__value.raw}", "req-12345678").partition("?")
+    assert address == "https://watch.example/explore"
+    [pane] = json.loads(parse_qs(query)["panes"][0]).values()
+    assert pane["datasource"] == "loki"
+    assert pane["queries"][0]["expr"] == lines.of_request("req-12345678")
+    assert "exemplarTraceIdDestinations" not in alone["jsonData"]
 
 
 def test_what_is_no_longer_declared_is_told_to_go() -> None:

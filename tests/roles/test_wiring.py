@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,30 +81,51 @@ def play(host: str, state: Path, **given: Any) -> dict[str, Any]:
     return variables(ROLE_OF[kind], **{**values(WIRING), **stack, **given})
 
 
-def templated(variable: str, host: str, state: Path) -> str:
-    """Return a variable that looks something up, as a host has it in a play.
-
-    In a process of its own: lookups by their full name need Ansible's import hook.
-    """
-    program = """
-import sys
+# Lookups by their full name need Ansible's import hook, which is not for the process of the tests.
+PROGRAM = """
+import json, sys
 from pathlib import Path
 from ansible.plugins.loader import init_plugin_loader
 init_plugin_loader([])
 from tests.roles.rendering import evaluate
 from tests.roles.test_wiring import play
-variable, host, state = sys.argv[1:]
-print(evaluate("{{ " + variable + " }}", play(host, Path(state))), end="")
+for line in sys.stdin:
+    variable, host, state = json.loads(line)
+    found = str(evaluate("{{ " + variable + " }}", play(host, Path(state))))
+    print(json.dumps(found), flush=True)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program, variable, host, str(state)],
+
+
+@cache
+def ansible() -> subprocess.Popen[str]:
+    """Return Ansible in a process of its own, the same for all tests of this file."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
         text=True,
-        check=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
-    return done.stdout
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _ansible() -> Iterator[None]:
+    """End it after the last test."""
+    with ansible():
+        yield
+
+
+def templated(variable: str, host: str, state: Path) -> str:
+    """Return a variable that looks something up, as a host has it in a play."""
+    stdin, stdout = ansible().stdin, ansible().stdout
+    assert stdin is not None
+    assert stdout is not None
+    stdin.write(json.dumps([variable, host, str(state)]) + "\n")
+    stdin.flush()
+    answer = stdout.readline()
+    assert answer, f"{variable} cannot be had: the captured stderr says why"
+    return str(json.loads(answer))
 
 
 def literal(variable: str, host: str, state: Path) -> Any:

@@ -11,7 +11,7 @@ echo 'ansible ALL=(ALL) NOPASSWD:ALL' > "$1/etc/sudoers.d/ansible"
 chmod 0440 "$1/etc/sudoers.d/ansible"
 mkdir -p "$1/etc/ssh/authorized_keys.d"
 # Services begin when a role says so.
-for unit in haproxy postgresql nftables rsyslog prometheus prometheus-alertmanager prometheus-node-exporter \
+for unit in haproxy postgresql nftables prometheus prometheus-alertmanager prometheus-node-exporter \
   prometheus-postgres-exporter prometheus-blackbox-exporter apt-daily.timer apt-daily-upgrade.timer \
   dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; do
   chroot "$1" systemctl disable "$unit" >/dev/null 2>&1 || echo "no unit $unit to disable"

@@ -45,8 +45,9 @@ PAGE = Page(
               q(f'sum by (color, version) (rate(dash_requests_total{{color=~"$color",status=~"5.."}}[1m]) {_BUILD})'
                 f" or 0 * count by (color, version) (dash_build_info{_HERE})", "{{color}} {{version}}"),
               alerts=("BudgetBurns",)),
-        lines("Time to answer, 95 and 50 of 100", "s", "Without streams and sockets, which wait for others.",
-              q(_quantile(0.95), "{{color}} 95 %"), q(_quantile(0.5), "{{color}} 50 %"),
+        lines("Time to answer, 95 and 50 of 100", "s",
+              "Without streams and sockets, which wait for others. A dot is one request, and leads to its lines.",
+              q(_quantile(0.95), "{{color}} 95 %", exemplars=True), q(_quantile(0.5), "{{color}} 50 %"),
               alerts=("BudgetBurnsSlowly",)),
         lines("Requests under way", "none", "It rises when something that requests wait for is slow.",
               q(f"sum by (color) (dash_requests_in_flight{_HERE})", "{{color}}")),

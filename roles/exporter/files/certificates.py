@@ -1,7 +1,8 @@
-"""Tell Prometheus when certificates end: certificates.py OUT PATTERN... Standard library only.
+"""Tell Prometheus when certificates end: certificates.py OUT UNIT PATTERN... Standard library only.
 
 A file tells the end of the first of its certificates to end. What cannot be read is left out and
-makes this end with an error, after the others were told.
+makes this end with an error, after the others were told. What is not there is waited for while the
+file UNIT, which names the patterns, is young: on a new host other roles have yet to bring it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import re
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 NAME = "dash_certificate_expires_timestamp_seconds"
 BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 SECONDS = 10  # that one certificate may take
+YOUNG = 30 * 60  # seconds; a first `./dash up` with every download is over by then
 
 
 class UnreadableError(Exception):
@@ -52,14 +55,17 @@ def files(pattern: str) -> list[str]:
 def main(argv: list[str]) -> int:
     """Write what could be read, and name what could not."""
     out, lines, failed = Path(argv[0]), [f"# TYPE {NAME} gauge"], False
-    for path in sorted({path for pattern in argv[1:] for path in files(pattern)}):
+    young = time.time() - Path(argv[1]).stat().st_mtime < YOUNG
+    for path in sorted({path for pattern in argv[2:] for path in files(pattern)}):
         try:
             lines.append(
                 f"{NAME}{{path={json.dumps(path, ensure_ascii=False)}}} {earliest(Path(path))}"
             )
         except (OSError, ValueError, UnreadableError, subprocess.TimeoutExpired) as error:
-            sys.stderr.write(f"{path}: {getattr(error, 'strerror', None) or error}\n")
-            failed = True
+            waits = young and isinstance(error, FileNotFoundError)
+            why = "not there yet" if waits else getattr(error, "strerror", None) or error
+            sys.stderr.write(f"{path}: {why}\n")
+            failed |= not waits
     new = out.with_suffix(".new")
     new.write_text("\n".join(lines) + "\n", encoding="utf-8")
     new.replace(out)

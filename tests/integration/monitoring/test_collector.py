@@ -1,4 +1,4 @@
-"""Lines as rsyslog writes them, through the real collector into the real Loki."""
+"""Lines as `dash-journal` writes them, through the real collector into the real Loki."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import time
 import urllib.parse
 import urllib.request
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,12 @@ import yaml
 
 from ops import tools
 from tests.roles.rendering import render
+from tests.unit.ops.programs import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+journal = load("collector/files/journal.py")
 SECRET = "hunter2secret"  # must not arrive  # pragma: allowlist secret
 LIMIT = Path(__file__).resolve().parents[3] / "roles/loki/files/limit.py"
 APP = {"event": "request", "request_id": "req-12345678", "level": "warning", "color": "green"}
@@ -94,12 +95,14 @@ class Way:
         with running(self._collector, file, STATE_DIRECTORY=state, **where):
             yield
 
-    def say(self, tag: str, message: str, **more: str) -> None:
-        """Write a line as rsyslog does."""
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        line = {"time": now, "host": "x", "tag": tag, "priority": "6", "message": message, **more}
-        with self.file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line) + "\n")
+    def say(self, tag: str, message: str, unit: str = "") -> None:
+        """Write a line as `dash-journal` does of what journalctl prints."""
+        entry = {
+            "__REALTIME_TIMESTAMP": str(time.time_ns() // 1000), "__CURSOR": "s=1;i=1;b=1",
+            "SYSLOG_IDENTIFIER": tag, "PRIORITY": "6", "MESSAGE": message, "_SYSTEMD_UNIT": unit,
+        }  # fmt: skip
+        with self.file.open("ab") as out:
+            out.write(journal.line(entry))
 
     def found(self, query: str, enough: int = 1) -> list[tuple[dict[str, str], str]]:
         """Return labels and texts of lines, once there are enough."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ansible_collections.dash.platform.plugins.module_utils import figures, ledger, paths, switch
+from app import settings
 from tests.integration.platform.edges import ID, move
 from tests.integration.platform.fake_haproxy import FakeHaproxy
 
@@ -21,9 +23,12 @@ def read(text: str) -> dict[str, float]:
     }
 
 
-def entry(identity: str, outcome: str, sent: int, failed: int, at: str) -> ledger.Entry:
+def entry(
+    identity: str, outcome: str, sent: int, failed: int, at: str, **more: Any
+) -> ledger.Entry:
     prober = {"sent": sent, "failed": failed}
-    return {"id": identity, "kind": "deploy", "outcome": outcome, "prober": prober, "at": at}
+    made = {"id": identity, "kind": "deploy", "outcome": outcome, "prober": prober, "at": at}
+    return {**made, "color": "blue", "version": "1", "config_hash": "c" * 64, **more}
 
 
 def test_the_active_colour_and_the_open_operation_are_told(
@@ -38,7 +43,8 @@ def test_the_active_colour_and_the_open_operation_are_told(
     assert found["dash_operation_open deploy switched"] == 1
     assert found["dash_edge_map_differs"] == 0
     assert found["dash_lease_held"] == 0
-    assert set(figures.WORDS) - {name.split()[0] for name in found} == set()
+    told = {name.split()[0] for name in found}
+    assert set(figures.WORDS) - told == {"dash_release_info"}  # nothing was released
 
 
 def test_a_haproxy_that_runs_another_colour_is_told(edge: switch.Edge, proxy: FakeHaproxy) -> None:
@@ -64,6 +70,23 @@ def test_an_operation_counts_as_it_ended_last() -> None:
     assert found["dash_release_requests_total"] == 150
     assert found["dash_release_failed_requests_total"] == 5
     assert found["dash_release_last_timestamp_seconds"] == 1795860060
+
+
+def test_what_serves_is_the_release_of_the_operation_that_was_done_last() -> None:
+    """Not of one that was undone, and in the order of fencing numbers: edges are told late."""
+    entries = [
+        entry("b", "done", 1, 0, "2026-11-28T11:00:00+00:00", fence=2, version="2", color="green"),
+        entry("a", "done", 1, 0, "2026-11-28T10:00:00+00:00", fence=1),
+        entry("c", "reverted", 1, 0, "2026-11-28T12:00:00+00:00", fence=3, version="3"),
+        entry("d", "done", 0, 0, "2026-11-28T12:00:00+00:00", fence=4, kind="migrate"),
+    ]
+
+    samples = [s for s in figures.of_ledger(entries) if s[0] == "dash_release_info"]
+
+    assert samples == [
+        ("dash_release_info", {"color": "green", "version": "2", "config": "c" * 12}, 1.0)
+    ]
+    assert figures.CONFIG_LETTERS == settings.CONFIG_LETTERS
 
 
 @pytest.mark.usefixtures("edge")

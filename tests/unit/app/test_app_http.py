@@ -20,6 +20,7 @@ from app.main import create_app, private_app
 from app.metrics import Metrics
 from app.settings import Settings
 from tests.unit.app.conftest import FakeDatabase
+from tests.unit.app.test_exemplars import PROMETHEUS
 
 JSON = {"Content-Type": "application/json"}
 Client = TestClient[web.Request, web.Application]
@@ -285,9 +286,11 @@ async def test_metrics_count_by_route_and_by_known_methods_alone(client: Client)
     async with TestClient(TestServer(private)) as inside:
         answer = await inside.get("/metrics")
         text = await answer.text()
+        asked = await inside.get("/metrics", headers={"Accept": PROMETHEUS})
         assert (await inside.get("/healthz")).status == 200
         assert (await inside.get("/v1/me")).status == 404
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert asked.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     lines = [x for x in text.splitlines() if x.startswith("dash_requests_total")]
     assert sorted(lines) == [
         'dash_requests_total{method="GET",route="/healthz",status="200"} 1.0',
@@ -295,7 +298,7 @@ async def test_metrics_count_by_route_and_by_known_methods_alone(client: Client)
         'dash_requests_total{method="other",route="unmatched",status="405"} 1.0',
     ]
     version = Settings().version
-    assert f'dash_build_info{{color="blue",version="{version}"}} 1.0' in text
+    assert f'dash_build_info{{color="blue",config="",version="{version}"}} 1.0' in text
     for line in (
         "dash_requests_in_flight 0.0",
         "dash_ready 0.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,15 @@ def test_the_connection_string_says_everything_libpq_must_know() -> None:
 
 def test_without_a_password_none_is_sent() -> None:
     assert "password" not in conninfo_to_dict(Settings().conninfo())
+
+
+def test_the_settings_that_a_process_was_started_with_have_a_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The unit's copy, not what the file says by now; elsewhere there is none."""
+    text = "DASH_APP_LOG_LEVEL=debug\n"
+    (tmp_path / "config").write_text(text)
+    assert Settings().config == ""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    assert Settings().config == hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ WORDS = {
 }  # fmt: skip
 
 
+@cache
 def ours() -> set[str]:
     """Return what docs/reference/metrics.md lists, and what rules record."""
     text = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
@@ -211,6 +213,17 @@ def test_releases_and_experiments_draw_marks_by_their_tags() -> None:
 
     assert [m["target"]["tags"] for m in marks] == [["chaos"], ["release"]]
     assert {m["datasource"]["uid"] for m in marks} == {"-- Grafana --"}
+
+
+def test_requests_are_drawn_beside_the_time_to_answer_alone() -> None:
+    drawn = {
+        (page.uid, panel["title"])
+        for page in PAGES
+        for panel in board.page(page)["panels"]
+        if any(target.get("exemplar") for target in panel["targets"])
+    }
+
+    assert drawn == {("dash-service", "Time to answer, 95 and 50 of 100")}
 
 
 def test_rows_are_as_high_as_their_highest() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +33,15 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return texts
 
 
+def declared(tmp_path: Path, minutes: float = 60) -> str:
+    """Return the unit that names the patterns, which is so old."""
+    unit = tmp_path / "unit"
+    unit.touch()
+    then = time.time() - minutes * 60
+    os.utime(unit, (then, then))
+    return str(unit)
+
+
 def told(out: Path) -> dict[str, float]:
     """Return days left by path, of the file that the node exporter reads."""
     now = datetime.now(UTC).timestamp()
@@ -45,7 +56,8 @@ def test_the_first_certificate_of_a_file_to_end_counts(
     (tmp_path / "long.pem").write_text(made["40"])
     out = tmp_path / "figures.prom"
 
-    assert certificates.main([str(out), str(tmp_path / "*.pem"), str(tmp_path / "long.pem")]) == 0
+    patterns = [str(tmp_path / "*.pem"), str(tmp_path / "long.pem")]
+    assert certificates.main([str(out), declared(tmp_path), *patterns]) == 0
 
     assert told(out) == pytest.approx(
         {
@@ -80,7 +92,27 @@ def test_what_cannot_be_read_is_named_and_the_others_are_told(
     if content is not None:
         bad.write_text(content)
 
-    assert certificates.main([str(out), str(bad), str(good)]) == 1
+    assert certificates.main([str(out), declared(tmp_path), str(bad), str(good)]) == 1
 
     assert capsys.readouterr().err == f"{bad}: {why}\n"
     assert list(told(out)) == [f'{NAME}{{path="{good}"}}']
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(0, 0), (29, 0), (31, 1)])
+def test_a_new_host_may_lack_what_roles_have_yet_to_bring(
+    tmp_path: Path, made: dict[str, str], minutes: float, code: int
+) -> None:
+    good, out = tmp_path / "good.pem", tmp_path / "figures.prom"
+    good.write_text(made["40"])
+    patterns = [str(good), str(tmp_path / "no*.pem")]
+
+    assert certificates.main([str(out), declared(tmp_path, minutes), *patterns]) == code
+
+    assert list(told(out)) == [f'{NAME}{{path="{good}"}}']
+
+
+def test_a_new_host_may_not_have_what_nobody_can_read(tmp_path: Path) -> None:
+    bad, out = tmp_path / "bad.pem", tmp_path / "figures.prom"
+    bad.write_text("words")
+
+    assert certificates.main([str(out), declared(tmp_path, 0), str(bad)]) == 1

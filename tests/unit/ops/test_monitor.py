@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR, Stack
 from ops import monitor, view
 from ops.commands.access import addresses
 from ops.session import Session
@@ -116,7 +116,7 @@ def test_a_stack_that_is_told_to_do_without_has_none(session: Session) -> None:
     (session.state_dir / "overrides.json").write_text('{"monitor_hosts": 0}')
 
     assert not monitor.present(session)
-    assert not {"grafana", "prometheus", "alertmanager"} & set(addresses(session))
+    assert not set(MONITOR) & set(addresses(session))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,11 @@ from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, StackError
+from ansible_collections.dash.platform.plugins.module_utils.stack import (
+    MONITOR,
+    Stack,
+    StackError,
+)
 
 DOCUMENTATION = """
 name: stack
@@ -30,7 +34,6 @@ options:
     required: true
     type: str
 """
-MONITOR_URLS = ("grafana", "prometheus", "alertmanager")
 TIMEOUT = 60  # seconds for `pulumi stack output`
 
 
@@ -169,7 +172,7 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
         "dash_public_url": outputs["urls"]["https"],
         "dash_preview_url": outputs["urls"]["preview"],
         "dash_monitor_urls": {
-            name: outputs["urls"][name] for name in MONITOR_URLS if name in outputs["urls"]
+            name: outputs["urls"][name] for name in MONITOR if name in outputs["urls"]
         },
         "dash_network": outputs["network"],
         "dash_provider": outputs["provider"],

@@ -12,7 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dash.platform.plugins.module_utils import fence, files, ledger
+from ansible_collections.dash.platform.plugins.module_utils import (
+    fence,
+    files,
+    history,
+    ledger,
+)
 from ansible_collections.dash.platform.plugins.module_utils.errors import Fault, one_line
 from ansible_collections.dash.platform.plugins.module_utils.haproxy import HaproxyError
 from ansible_collections.dash.platform.plugins.module_utils.lease import LeaseFile
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
 COLORS = ("blue", "green")
 FILE = "dash_edge.prom"
+CONFIG_LETTERS = 12  # of the hash of settings; the service (app/settings.py) tells as many
 WORDS = {
     "dash_edge_active": "Whether the map file sends clients to a colour",
     "dash_edge_map_differs": "Whether HAProxy runs another colour than the map file says",
@@ -33,6 +39,7 @@ WORDS = {
     "dash_release_operations_total": "Operations in the ledger, by how they ended",
     "dash_release_requests_total": "Requests that probers sent during operations",
     "dash_release_failed_requests_total": "Those that failed",
+    "dash_release_info": "What the ledger says serves",
     "dash_release_last_timestamp_seconds": "When the last operation that was done ended",
 }
 Sample = tuple[str, dict[str, str], float]
@@ -87,8 +94,19 @@ def of_ledger(entries: Iterable[ledger.Entry]) -> list[Sample]:
         ),
         ("dash_release_requests_total", {}, sent),
         ("dash_release_failed_requests_total", {}, failed),
+        *_serving(list(ended.values())),
         ("dash_release_last_timestamp_seconds", {}, last),
     ]
+
+
+def _serving(ended: list[ledger.Entry]) -> list[Sample]:
+    """Return the release that went into service last."""
+    served = history.served(ledger.merge(ended))
+    if not served:
+        return []
+    labels = {key: str(served[-1][key]) for key in ("color", "version")}
+    config = str(served[-1]["config_hash"])[:CONFIG_LETTERS]
+    return [("dash_release_info", {**labels, "config": config}, 1.0)]
 
 
 def _seconds(moment: object) -> float:

@@ -16,6 +16,7 @@ STACKS = ("lab", "staging", "production")
 NAMED_SLOTS = 60  # labs with a name of their own; slot 182 at most, subnet 10.89.232.0/24
 FIRST_SUBNET = 50
 PORT_STEP = 20
+MONITOR = ("grafana", "prometheus", "alertmanager")  # of the monitor, what people open
 PORTS = {
     "http": 8080,
     "https": 8443,

@@ -11,10 +11,10 @@ import pytest
 from app.llm.breaker import Snapshot, State
 from app.settings import Settings
 from chaos.simulator.faults import Fault, Kind
+from tests.integration.gateway.faulty import FAULTS, MODES, Faulty, faulty, single_models, table
 from tests.unit.app.conftest import FakeDatabase
-from tests.unit.app.llm.faulty import FAULTS, MODES, Faulty, faulty, single_models, table
 
-TABLE = Path(__file__).resolve().parents[4] / "docs/reference/llm.md"
+TABLE = Path(__file__).resolve().parents[3] / "docs/reference/llm.md"
 # Where the caller is to blame, or a stream that began cannot be taken back, nobody stands in.
 FINAL = {"policy", "context"}
 BEGUN = {"slow_tokens", "cut", "stall", "malformed", "error_event"}

@@ -1,0 +1,183 @@
+"""Follow the journal into a file of JSON lines: journal.py LINES MEGABYTES FIGURES.
+
+Each line carries the journal's cursor, and the newest one says where the next start goes on: no
+line is lost, and none written twice, however this ends. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NAMES = {
+    "unit": "_SYSTEMD_UNIT",
+    "tag": "SYSLOG_IDENTIFIER",
+    "pid": "_PID",
+    "priority": "PRIORITY",
+    "message": "MESSAGE",
+}
+OWN = "dash-otelcol.service"  # its lines would feed themselves; they are in the journal
+LONGEST = 64 * 1024  # characters of one message: the collector reads no longer line than 256 KiB
+CHUNK = 1 << 20
+EVERY = 10  # seconds between two times that figures are told
+CURSOR = re.compile(r"^s=(?P<journal>[0-9a-f]+);i=(?P<number>[0-9a-f]+)(?:;[a-z]=[0-9a-f]+)+$")
+COMMAND = (  # of all boots: to follow means this one alone, and a crash's last lines would stay out
+    "journalctl", "--follow", "--no-tail", "--boot=all", "--all", "--quiet", "--output=json",
+    f"--output-fields={','.join([*NAMES.values(), 'N_DROPPED'])}",
+)  # fmt: skip
+TOLD = {
+    "lines": ("dash_journal_lines_total", "Lines that were written for the collector."),
+    "suppressed": ("dash_journal_suppressed_total", "Lines that journald did not take."),
+    "missed": ("dash_journal_missed_total", "Lines that were gone before they could be read."),
+}
+
+
+def text(value: object) -> str:
+    """Return a field as text: of several values the first, of bytes what is readable."""
+    if isinstance(value, list):
+        if all(isinstance(x, int) for x in value):
+            return bytes(value).decode("utf-8", "replace")
+        value = text(value[0])
+    return value[:LONGEST] if isinstance(value, str) else ""
+
+
+@dataclass
+class Figures:
+    """What Prometheus is told; counted since this started."""
+
+    newest: str  # cursor
+    lines: int = 0
+    suppressed: int = 0
+    missed: int = 0
+
+    def see(self, entry: dict[str, object]) -> None:
+        """Count an entry. journald numbers all that it writes, so a gap is a loss."""
+        before, self.newest = CURSOR.match(self.newest), str(entry["__CURSOR"])
+        now = CURSOR.match(self.newest)
+        if before and now and before["journal"] == now["journal"]:
+            self.missed += max(0, int(now["number"], 16) - int(before["number"], 16) - 1)
+        dropped = text(entry.get("N_DROPPED"))
+        self.suppressed += int(dropped) if dropped.isdecimal() else 0
+
+    def write(self, to: Path) -> None:
+        """Replace the file of figures, whole."""
+        new = to.with_suffix(".new")
+        text = "".join(
+            f"# HELP {name} {what}\n# TYPE {name} counter\n{name} {getattr(self, field)}\n"
+            for field, (name, what) in TOLD.items()
+        )
+        new.write_text(text, "utf-8")
+        new.chmod(0o644)  # the exporter is somebody else
+        new.replace(to)
+
+
+class Lines:
+    """A file that is moved aside when it is full; one older piece is kept."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        """Open `path`, which holds no more than `most` bytes and what came last."""
+        self._path, self._most = path, most
+        self._out = -1
+        self._open()
+
+    def _open(self) -> None:
+        self._out = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+        size = os.fstat(self._out).st_size
+        if size and os.pread(self._out, 1, size - 1) != b"\n":
+            os.write(self._out, b"\n")  # cut off by a kill: its entry is written anew, whole
+
+    @property
+    def older(self) -> Path:
+        """Return where the older piece lies; the collector reads on in it."""
+        return self._path.with_name(f"{self._path.name}.1")
+
+    def cursor(self) -> str:
+        """Return the cursor of the newest line that is whole; empty when there is none."""
+        for path in (self._path, self.older):
+            lines = path.read_bytes().splitlines() if path.exists() else []
+            for line in reversed(lines):
+                try:
+                    found = str(json.loads(line)["cursor"])
+                except (ValueError, KeyError, TypeError):
+                    continue
+                if CURSOR.match(found):
+                    return found
+        return ""
+
+    def write(self, lines: bytes) -> None:
+        """Append whole lines, in a new file when this one is full."""
+        while lines:
+            lines = lines[os.write(self._out, lines) :]
+        if os.fstat(self._out).st_size >= self._most:
+            self._path.replace(self.older)
+            os.close(self._out)
+            self._open()
+
+
+def line(entry: dict[str, object]) -> bytes:
+    """Return an entry as the collector reads it."""
+    time = EPOCH + timedelta(microseconds=int(str(entry["__REALTIME_TIMESTAMP"])))
+    said = {name: text(entry.get(field)) for name, field in NAMES.items()}
+    told = {"time": time.isoformat(timespec="microseconds"), **said, "cursor": entry["__CURSOR"]}
+    return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def chunks(pipe: int) -> Iterator[list[bytes]]:
+    """Yield the lines that came, and none when nothing did for a while, until the end."""
+    rest = b""
+    while True:
+        if not select.select([pipe], [], [], EVERY)[0]:
+            yield []
+            continue
+        read = os.read(pipe, CHUNK)
+        if not read:
+            return
+        *whole, rest = (rest + read).split(b"\n")
+        yield whole
+
+
+def follow(lines: Lines, to: Path) -> int:
+    """Write what the journal has and gets, until it cannot be followed. Returns its exit code."""
+    cursor = lines.cursor()
+    figures = Figures(cursor)
+    words = [*COMMAND, *([f"--after-cursor={cursor}"] if cursor else [])]
+    figures.write(to)
+    told = datetime.now(UTC)
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as journal:
+        assert journal.stdout is not None
+        for chunk in chunks(journal.stdout.fileno()):
+            written = []
+            for entry in map(json.loads, chunk):
+                figures.see(entry)
+                if entry.get("_SYSTEMD_UNIT") != OWN:
+                    written.append(line(entry))
+            lines.write(b"".join(written))
+            figures.lines += len(written)
+            if datetime.now(UTC) - told >= timedelta(seconds=EVERY):
+                figures.write(to)
+                told = datetime.now(UTC)
+    return journal.returncode
+
+
+def main(argv: list[str]) -> int:
+    """Follow; systemd starts it again when it ends, and stops journalctl with it."""
+    lines = Lines(Path(argv[0]), int(argv[1]) * 1_000_000)
+    code = follow(lines, Path(argv[2]))
+    sys.stderr.write(f"journalctl ended with {code}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
