@@ -42,7 +42,7 @@ MOST_BATCH, MOST_BYTES = 64, 262_144  # messages that wait to be kept; then noth
 MOST_ANSWERS = 512  # that wait to be written
 LAST_SECONDS = 3.0  # for what was read to be kept
 FLUSH_SECONDS = 1.0  # for what was answered to be written
-GRACE_SECONDS = 2.0  # for the close frame, and for the peer's
+GRACE_SECONDS = 5.0  # for the close frame and the peer's: a peer may stand still for a while
 _log = log.get(__name__)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.monitoring.promtool import order, run
+from tests.integration.monitoring.promtool import groups, run
 
 SOURCE = Path(__file__).parent / "recordings" / "slo.yml"
 RULES = Path(__file__).resolve().parents[3] / "monitoring" / "rules"
@@ -46,7 +46,7 @@ def test_recording_rules_keep_what_was_worked_out_by_hand(tmp_path: Path) -> Non
     case = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     document = {
         "rule_files": ["rules/*.yml"],
-        "group_eval_order": order(tmp_path / "rules"),
+        "group_eval_order": groups(RULES),
         "evaluation_interval": case["every"],
         "tests": [
             {

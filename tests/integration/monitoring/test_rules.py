@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from monitoring import reference
-from tests.integration.monitoring.promtool import order, run
+from tests.integration.monitoring.promtool import groups, run
 
 CASES = Path(__file__).parent / "cases"
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,9 +71,11 @@ def test_alerts_fire_and_are_silent_as_their_cases_say(tmp_path: Path) -> None:
             by_step[case.get("every", "5s")].append(promtool_case(name, severity[name], case))
     for step, tests in by_step.items():
         document = {
-            "rule_files": ["rules/*.yml"], "group_eval_order": order(tmp_path / "rules"),
-            "evaluation_interval": step, "tests": tests,
-        }  # fmt: skip
+            "rule_files": ["rules/*.yml"],
+            "group_eval_order": groups(tmp_path / "rules"),
+            "evaluation_interval": step,
+            "tests": tests,
+        }
         (tmp_path / f"{step}.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
 
     said = run(tmp_path, *(f"promtool test rules {step}.yml" for step in by_step))
