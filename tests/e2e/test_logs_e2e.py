@@ -152,7 +152,8 @@ def test_nothing_is_lost(session: Session, on: Callable[..., str], host: str, do
         f"for i in $(seq {NUMBERED}); do echo {mark} $i; [ $((i % 500)) = 0 ] && sleep 0.4; done"
     )
     # A unit of its own, of which journald takes everything: LogsFlood has a test of its own.
-    unit = "--expand-environment=no -p LogRateLimitIntervalSec=0 -p SyslogIdentifier=sudo"
+    limits = "-p LogRateLimitIntervalSec=30s -p LogRateLimitBurst=1000000"  # 0 means the default
+    unit = f"--expand-environment=no {limits} -p SyslogIdentifier=sudo"
     on("edge-1", f"sudo systemd-run --quiet --collect {unit} sh -c {shlex.quote(program)}")
     for _ in range(3):
         time.sleep(1.5)
