@@ -18,6 +18,7 @@ PROGRAMS = {
     "loki": "monitor-1",
     "grafana-server": "monitor-1",
     "dash-otelcol": EVERYWHERE,
+    "dash-journal": EVERYWHERE,
 }
 QUIET = {"Watchdog"}
 
