@@ -19,7 +19,10 @@ from ops.session import Session
 from tests.e2e.driver import Lab
 
 PATIENCE = 120  # seconds for an alert, and for its end
-UNITS = ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter")
+UNITS = (
+    "prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter", "loki",
+    "grafana-server", "dash-otelcol", "dash-journal",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
