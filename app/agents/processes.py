@@ -15,9 +15,14 @@ _RENEW = (
     "INSERT INTO agent_processes (id, color) VALUES (%s, %s) "
     "ON CONFLICT (id) DO UPDATE SET seen_at = now()"
 )
-_STALE = (
-    "DELETE FROM agent_processes WHERE seen_at < now() - make_interval(secs => %s) RETURNING id"
+# Two that clear up at once, as after a machine stood still, would lock one another out.
+_STALE = """
+WITH locked AS (
+  SELECT id FROM agent_processes WHERE seen_at < now() - make_interval(secs => %s)
+    ORDER BY id FOR UPDATE SKIP LOCKED
 )
+DELETE FROM agent_processes p USING locked l WHERE p.id = l.id
+"""
 # An agent of a process that has no row is of one that was cleared up before it came.
 _CLEAR = """
 WITH locked AS (
