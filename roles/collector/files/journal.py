@@ -12,6 +12,7 @@ import re
 import select
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,9 +48,8 @@ TOLD = {
 def text(value: object) -> str:
     """Return a field as text: of several values the first, of bytes what is readable."""
     if isinstance(value, list):
-        if all(isinstance(x, int) for x in value):
-            return bytes(value).decode("utf-8", "replace")
-        value = text(value[0])
+        octets = all(isinstance(x, int) for x in value)
+        value = bytes(value).decode("utf-8", "replace") if octets else text(value[0])
     return value[:LONGEST] if isinstance(value, str) else ""
 
 
@@ -74,11 +74,11 @@ class Figures:
     def write(self, to: Path) -> None:
         """Replace the file of figures, whole."""
         new = to.with_suffix(".new")
-        text = "".join(
+        document = "".join(
             f"# HELP {name} {what}\n# TYPE {name} counter\n{name} {getattr(self, field)}\n"
             for field, (name, what) in TOLD.items()
         )
-        new.write_text(text, "utf-8")
+        new.write_text(document, "utf-8")
         new.chmod(0o644)  # the exporter is somebody else
         new.replace(to)
 
@@ -128,9 +128,9 @@ class Lines:
 
 def line(entry: dict[str, object]) -> bytes:
     """Return an entry as the collector reads it."""
-    time = EPOCH + timedelta(microseconds=int(str(entry["__REALTIME_TIMESTAMP"])))
+    moment = EPOCH + timedelta(microseconds=int(str(entry["__REALTIME_TIMESTAMP"])))
     said = {name: text(entry.get(field)) for name, field in NAMES.items()}
-    told = {"time": time.isoformat(timespec="microseconds"), **said, "cursor": entry["__CURSOR"]}
+    told = {"time": moment.isoformat(timespec="microseconds"), **said, "cursor": entry["__CURSOR"]}
     return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
@@ -154,7 +154,7 @@ def follow(lines: Lines, to: Path) -> int:
     figures = Figures(cursor)
     words = [*COMMAND, *([f"--after-cursor={cursor}"] if cursor else [])]
     figures.write(to)
-    told = datetime.now(UTC)
+    told = time.monotonic()
     with subprocess.Popen(words, stdout=subprocess.PIPE) as journal:
         assert journal.stdout is not None
         for chunk in chunks(journal.stdout.fileno()):
@@ -165,9 +165,9 @@ def follow(lines: Lines, to: Path) -> int:
                     written.append(line(entry))
             lines.write(b"".join(written))
             figures.lines += len(written)
-            if datetime.now(UTC) - told >= timedelta(seconds=EVERY):
+            if time.monotonic() - told >= EVERY:
                 figures.write(to)
-                told = datetime.now(UTC)
+                told = time.monotonic()
     return journal.returncode
 
 

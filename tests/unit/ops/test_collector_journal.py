@@ -42,6 +42,7 @@ def test_a_line_holds_what_the_collector_reads_and_where_to_go_on() -> None:
         (["first", "second"], "first"),
         ([[104, 105], "second"], "hi"),
         ("x" * 70_000, "x" * journal.LONGEST),
+        ([120] * 70_000, "x" * journal.LONGEST),
     ],
 )
 def test_a_field_of_any_kind_is_text(value: object, wanted: str) -> None:
