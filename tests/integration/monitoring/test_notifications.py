@@ -37,8 +37,8 @@ TITLES = [
 def _storm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what receivers were told of two hundred alerts: at first, later, and at their end."""
     work = tmp_path_factory.mktemp("storm")
-    for name in ("hook", "chat"):
-        (work / f"alert_{name}").write_text(f"http://127.0.0.1:9903/{name}", encoding="utf-8")
+    for name, path in {"hook": "hook", "chat": "slack"}.items():
+        (work / f"alert_{name}").write_text(f"http://127.0.0.1:9901/{path}", encoding="utf-8")
     text = render(
         "alertmanager", "alertmanager.yml.j2", alertmanager_receivers=RECEIVERS,
         __alertmanager_place="/work", alertmanager_page_wait="2s", alertmanager_ticket_wait="3s",
@@ -53,7 +53,7 @@ def _storm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def titles(found: dict[str, Any]) -> list[str]:
     """Return the titles that Slack was given."""
-    return sorted(x["attachments"][0]["title"] for x in found["hooks"] if x["path"] == "/chat")
+    return sorted(x["attachments"][0]["title"] for x in found["hooks"] if x["path"] == "/slack")
 
 
 @pytest.mark.timeout(300)
@@ -80,7 +80,7 @@ def test_a_storm_that_goes_on_is_not_told_again(storm: dict[str, Any]) -> None:
 def test_a_notification_of_many_has_the_first_of_them_and_says_how_many_there_are(
     storm: dict[str, Any],
 ) -> None:
-    chat = [x["attachments"][0] for x in storm["first"]["hooks"] if x["path"] == "/chat"]
+    chat = [x["attachments"][0] for x in storm["first"]["hooks"] if x["path"] == "/slack"]
     [many] = [x["text"].splitlines() for x in chat if "AppDown" in x["title"]]
     [few] = [x["text"].splitlines() for x in chat if "HostDown" in x["title"]]
 
@@ -100,5 +100,5 @@ def test_the_end_of_a_storm_is_told_once_for_each_name(storm: dict[str, Any]) ->
     }  # fmt: skip
     assert len(titles(over)) == len(over["mail"]) == 4
     assert all(x.startswith("RESOLVED") for x in titles(over))
-    texts = [x["attachments"][0]["text"] for x in over["hooks"] if x["path"] == "/chat"]
+    texts = [x["attachments"][0]["text"] for x in over["hooks"] if x["path"] == "/slack"]
     assert all(line.startswith(("over: ", "all ")) for x in texts for line in x.splitlines())

@@ -1,4 +1,7 @@
-"""Takes what webhooks, Slack and mail are told, and writes one line for each: kind and names."""
+"""Takes what webhooks, Slack and mail are told, and writes one line for each: kind and names.
+
+What webhooks and Slack are sent is kept whole beside that.
+"""
 
 import json
 import socketserver
@@ -8,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 TOLD = Path("/run/told")
+BODIES = Path("/run/told.jsonl")
 
 
 def note(kind: str, words: str) -> None:
@@ -20,6 +24,8 @@ class Hook(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with BODIES.open("a", encoding="utf-8") as file:
+            file.write(f"{json.dumps({'path': self.path, **body})}\n")
         if self.path == "/slack":
             note("slack", f"{body['channel']} {body['attachments'][0]['title']}")
         else:
