@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
@@ -112,27 +111,6 @@ class Record(_Document):
             raise BadRecord(f"{path}: {first(error.errors()[0])}") from None
 
 
-class Experiment(_Document):
-    """What a score must know of an experiment that may never have run."""
-
-    name: str
-    title: str
-    weight: Weight
-    alerts: tuple[str, ...] = ()
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Return an experiment as its file tells of itself. Raises BadRecord."""
-        try:
-            document = yaml.safe_load(path.read_bytes())
-            ours = [e for e in document.get("extensions", ()) if e.get("name") == "dash"]
-            return cls(title=document["title"], **{**(ours or [{}])[0], "name": path.stem})
-        except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-            raise BadRecord(f"{path}: {' '.join(str(error).split())}: not an experiment") from None
-        except ValidationError as error:
-            raise BadRecord(f"{path}: extension dash: {first(error.errors()[0])}") from None
-
-
 def first(error: ErrorDetails) -> str:
     """Return one finding of pydantic in one line."""
     where = ".".join(map(str, error["loc"]))
@@ -164,8 +142,3 @@ def newest(found: dict[Path, Record]) -> dict[Path, Record]:
         if record.outcome in TELLING or before is None or found[before].outcome not in TELLING:
             last[record.experiment] = folder
     return {folder: found[folder] for folder in sorted(last.values())}
-
-
-def catalogue(folder: Path) -> list[Experiment]:
-    """Return all experiments there are. Raises BadRecord."""
-    return [Experiment.read(path) for path in sorted(folder.glob("*.yaml"))]

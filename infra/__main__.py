@@ -38,6 +38,7 @@ def main() -> None:
     lab = Lab("lab", args)
     pulumi.export("hosts", lab.hosts)
     pulumi.export("provider", wanted.provider)
+    pulumi.export("chaos", wanted.chaos)
     pulumi.export("network", stack.subnet)
     pulumi.export("urls", urls(stack, monitored=bool(wanted.monitor_hosts)))
 

@@ -33,6 +33,7 @@ class Settings:
 
     stack: Stack
     provider: str
+    chaos: bool  # whether somebody may break it on purpose
     edge_hosts: int
     app_hosts: int
     db_hosts: int
@@ -84,8 +85,11 @@ def choose(stack: Stack, configured: Callable[[str], Any], overrides: dict[str, 
         raise StackError(
             f"stack {stack.name} names provider {provider!r}: choose {' or '.join(PROVIDERS)}"
         )
+    chaos = str(value("chaos")).lower()
+    if chaos not in ("true", "false"):
+        raise StackError(f"dash:chaos of stack {stack.name} is {value('chaos')!r}: true or false")
     numbers = {name: _number(stack, name, value(name)) for name in NUMBERS}
-    return Settings(stack=stack, provider=provider, **numbers)
+    return Settings(stack=stack, provider=provider, chaos=chaos == "true", **numbers)
 
 
 def _number(stack: Stack, name: str, value: Any) -> int:  # noqa: ANN401 -- as YAML or JSON had it

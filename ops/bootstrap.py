@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from ops import playbook, preflight, pulumi, smoke
+from ops import leftovers, playbook, preflight, pulumi, smoke
 from ops.console import ExitCode, Steps, UserError, seconds
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Run:
 
     @classmethod
     def start(cls, session: Session, verb: str) -> Self:
-        """Begin a run of a verb."""
+        """Begin a run of a verb, on a stack that nobody's chaos run has left broken."""
+        leftovers.undo(session)
         return cls(session, session.steps(verb), session.log(verb))
 
     def machine(self) -> None:

@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import STACKS
 from ops import session, variables
-from ops.commands import access, hosts, machine, options, release, report
+from ops.commands import access, chaos, hosts, machine, options, release, report
 from ops.console import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 STACK, RELEASES, LOOKS = "The stack", "Releases", "Looking"
-ACCESS, MACHINE = "Who may come in", "This machine"
+ACCESS, PROOFS, MACHINE = "Who may come in", "Proofs", "This machine"
 VERBS: tuple[tuple[str, Callable[..., Any], str, dict[str, Any]], ...] = (
     ("up", hosts.up, STACK, {}),
     ("provision", hosts.provision, STACK, {}),
@@ -53,6 +53,7 @@ VERBS: tuple[tuple[str, Callable[..., Any], str, dict[str, Any]], ...] = (
             ("llm", "See, open and close the breakers of providers"),
         )
     ),
+    ("chaos", chaos.chaos, PROOFS, {}),
     ("doctor", machine.doctor, MACHINE, {}),
     ("env", machine.env, MACHINE, {}),
     ("test", machine.run_tests, MACHINE, PASS_ON),

@@ -12,7 +12,7 @@ from ops.console import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KNOWN = ("DASH_STACK", "DASH_LAB", "DASH_MIRROR")
+KNOWN = ("DASH_STACK", "DASH_LAB", "DASH_MIRROR", "DASH_CHAOS_WHY")
 IGNORED = ("DASH_TEST_", "DASH_APP_")  # the tests' and the service's own
 
 

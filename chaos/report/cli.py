@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from chaos.record import BadRecord, catalogue
+from chaos import metadata
 from chaos.report import content, detections, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPERIMENTS = ROOT / "chaos" / "experiments"
 FIGURES = ROOT / "chaos" / "detections.toml"
 DONE, FAILED = 0, 1
 
@@ -48,7 +47,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     chaos = state(environ)
     runs, out = args.runs or chaos / "runs", args.out or chaos / "report"
     try:
-        found = content.collect(runs, catalogue(EXPERIMENTS), environ.get("DASH_STACK") or "lab")
+        found = content.collect(runs, metadata.names(), environ.get("DASH_STACK") or "lab")
         terminal.show(found, Console())
         from chaos.report import page  # noqa: PLC0415 -- pictures take a second to load
 
@@ -56,7 +55,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
         if args.publish:
             n = detections.publish(found, FIGURES)
             print_line(f"{n} detection times in {FIGURES}; next: python -m monitoring")
-    except (BadRecord, detections.BadFigures, OSError) as error:
+    except (detections.BadFigures, OSError) as error:
         sys.stderr.write(f"chaos report: {error}\n")
         return FAILED
     return DONE

@@ -15,7 +15,7 @@ from chaos.report import traffic, words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chaos.record import Experiment, Record
+    from chaos.record import Record
     from chaos.report.traffic import Second
     from chaos.score import Part, Score
 
@@ -100,11 +100,11 @@ class Content:
         }
 
 
-def collect(folder: Path, experiments: Sequence[Experiment], stack: str) -> Content:
+def collect(folder: Path, names: Sequence[str], stack: str) -> Content:
     """Return what the runs in a folder say."""
     found, broken = record.runs(folder)
     last = record.newest(found)
-    total = score.score(last.values(), [one.name for one in experiments])
+    total = score.score(last.values(), names)
     parts = {part.experiment: part for part in total.parts}
     return Content(
         stack=stack,

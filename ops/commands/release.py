@@ -171,8 +171,9 @@ def _operate(
     session: Session, name: str, extra: dict[str, Any], what: str, *, plan: bool = False
 ) -> int:
     """Play `name`, print its last line or document, return the exit code of `./dash`."""
-    from ops import playbook
+    from ops import leftovers, playbook
 
+    leftovers.undo(session)
     if not plan:
         session.confirm(what)
     unset = (None, "")  # not 0, which an operator may mean

@@ -64,8 +64,9 @@ def ask(session: Session) -> dict[str, Any]:
     Raises:
         UserError: the stack is not up, or the play failed.
     """
-    from ops import playbook
+    from ops import leftovers, playbook
 
+    leftovers.undo(session)
     path = session.state_dir / "status.json"
     path.unlink(missing_ok=True)
     with session.err.status("asking the hosts"):

@@ -83,4 +83,6 @@ class Company:
             "sockets": self._sockets.report(),
             "streams": self._streams.report(),
             "losses": self._losses.kept,
+            "lost_seconds": self._losses.seconds,
+            "last_lost": self._losses.last,
         }

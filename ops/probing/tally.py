@@ -44,7 +44,17 @@ class _Second:
     t: int
     n: int = 0
     failed: int = 0
+    kinds: dict[str, list[int]] = field(default_factory=lambda: {kind: [0, 0] for kind in KINDS})
     colors: defaultdict[str, _Group] = field(default_factory=lambda: defaultdict(_Group))
+
+    def add(self, answer: Answer, *, failed: bool) -> None:
+        self.n += 1
+        self.failed += failed
+        counts = self.kinds[answer.kind]
+        counts[0] += 1
+        counts[1] += failed
+        if answer.color:
+            self.colors[answer.color].add(answer, failed=failed)
 
     def document(self) -> Report:
         colors = {
@@ -55,7 +65,10 @@ class _Second:
             }
             for color, group in self.colors.items()
         }
-        return {"t": self.t, "n": self.n, "failed": self.failed, "colors": colors}
+        kinds = {kind: counts for kind, counts in self.kinds.items() if counts[0]}
+        return {
+            "t": self.t, "n": self.n, "failed": self.failed, "kinds": kinds, "colors": colors
+        }  # fmt: skip
 
 
 @dataclass
@@ -100,6 +113,7 @@ class Tally:
         self._seen: dict[str, set[str]] = {kind: set() for kind in KINDS}
         self._answered = self._limited = 0
         self._last_answer = self._last_good = self._started
+        self._last_failed: float | None = None
         self._worst_gap = 0.0
         self._good = False
         self._colors: defaultdict[str, _Group] = defaultdict(_Group)
@@ -129,8 +143,10 @@ class Tally:
         if not excused:  # what is not judged counts in its kind only
             self._group(answer, failed=failed)
         self._follow_color(answer)
-        if failed and len(self._failures) < FAILURES_KEPT:
-            self._failures.append(self._failure(answer))
+        if failed:
+            self._last_failed = answer.done
+            if len(self._failures) < FAILURES_KEPT:
+                self._failures.append(self._failure(answer))
 
     def _good_at(self, done: float) -> None:
         if self._good:  # what came before the first good answer is no gap between two
@@ -144,10 +160,8 @@ class Tally:
             if self._second is not None:
                 self._closed.append(self._second.document())
             self._second = _Second(t)
-        self._second.n += 1
-        self._second.failed += failed
+        self._second.add(answer, failed=failed)
         if answer.color:
-            self._second.colors[answer.color].add(answer, failed=failed)
             self._colors[answer.color].add(answer, failed=failed)
         if answer.version:
             self._versions[answer.version].add(answer, failed=failed)
@@ -198,6 +212,7 @@ class Tally:
             "note": self.note,
             "worst_gap_ms": round(gap * 1000, 1),
             "own_delay_ms": round(self.own_delay * 1000, 1),
+            "last_failed": self._last_failed and round(self._last_failed + self._offset, 3),
             "switches": self._switches,
             "failures": self._failures,
             "reachable": self._answered > 0 and until - self._last_answer < SILENCE,

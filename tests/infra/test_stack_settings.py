@@ -19,6 +19,7 @@ from infra import settings
 ROOT = Path(__file__).resolve().parents[2]
 FILE = {
     "provider": "podman",
+    "chaos": "true",
     "edge_hosts": "1",
     "app_hosts": "2",
     "db_hosts": "1",
@@ -57,6 +58,26 @@ def test_a_number_of_hosts_that_cannot_be_is_refused_with_its_value(value: objec
 def test_a_stack_may_have_no_monitor() -> None:
     assert choose(FILE, {}).monitor_hosts == 1
     assert choose(FILE, {"monitor_hosts": 0}).monitor_hosts == 0
+
+
+@pytest.mark.parametrize(("said", "meant"), [("true", True), (True, True), ("false", False)])
+def test_a_stack_says_whether_it_may_be_broken_on_purpose(said: object, meant: bool) -> None:
+    assert choose({**FILE, "chaos": said}, {}).chaos is meant
+
+
+def test_a_word_for_chaos_that_is_neither_yes_nor_no_is_refused() -> None:
+    with pytest.raises(StackError, match="dash:chaos of stack lab is 'maybe': true or false"):
+        choose({**FILE, "chaos": "maybe"}, {})
+
+
+def test_production_alone_does_not_allow_chaos() -> None:
+    allowed = {
+        name: yaml.safe_load((ROOT / f"infra/stacks/Pulumi.{name}.yaml").read_text())["config"][
+            "dash:chaos"
+        ]
+        for name in STACKS
+    }
+    assert allowed == {"lab": "true", "staging": "true", "production": "false"}
 
 
 def test_an_unknown_provider_is_refused_with_the_known_ones() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ops.probing.answer import Answer
 from ops.probing.histogram import Histogram
+from ops.probing.losses import KEPT, Losses
 from ops.probing.summary import summary_line
 from ops.probing.tally import FAILURES_KEPT, SECONDS_KEPT, Tally
 
@@ -250,3 +251,36 @@ def test_summary_names_what_was_left_out() -> None:
     assert line.endswith(
         "; not judged, bad from the start: POST /v1/echo (401); no POST: no key in k"
     )
+
+
+def test_seconds_tell_kinds_apart_and_the_last_failure_is_timed() -> None:
+    report = report_of(
+        answer(0), answer(0.1, kind="post", request="POST /v1/echo"),
+        answer(3, status=503), answer(3.1, kind="post", request="POST /v1/echo", status=500),
+        answer(7),
+    )  # fmt: skip
+    kinds = [second["kinds"] for second in report["seconds"]]
+    assert kinds == [
+        {"keepalive": [1, 0], "post": [1, 0]},
+        {"keepalive": [1, 1], "post": [1, 1]},
+        {"keepalive": [1, 0]},
+    ]
+    first, last = report["failures"]
+    assert report["last_failed"] == last["t"] == pytest.approx(first["t"] + 0.1, abs=0.002)
+
+
+def test_nothing_failed_so_there_is_no_last_failure() -> None:
+    assert report_of(answer(0))["last_failed"] is None
+
+
+def test_losses_are_counted_by_the_second_beyond_those_that_are_kept() -> None:
+    losses = Losses()
+    for number in range(KEPT + 3):
+        losses.add("socket", f"prober-{number}", "closed with 1006", "blue")
+    losses.add("stream", "one", "ended early")
+
+    assert len(losses.kept) == KEPT
+    assert sum(row.get("socket", 0) for row in losses.seconds) == KEPT + 3
+    assert sum(row.get("stream", 0) for row in losses.seconds) == 1
+    assert losses.last == pytest.approx(time.time(), abs=5)
+    assert losses.seconds[-1]["t"] == int(losses.last or 0)

@@ -10,13 +10,6 @@ import pytest
 from chaos import record
 from tests.unit.chaos import runs
 
-EXPERIMENT = """\
-title: A killed database is back
-extensions:
-  - {name: other, weight: 99}
-  - {name: dash, alerts: [DatabaseDown], weight: 4, group: database}
-"""
-
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = record.Record.read(runs.leave(tmp_path))
@@ -99,33 +92,3 @@ def test_the_newest_run_that_tells_something_counts(
     [one] = record.newest(found).values()
 
     assert one.outcome == counts
-
-
-def test_an_experiment_tells_of_itself_in_our_extension(tmp_path: Path) -> None:
-    (tmp_path / "database_killed.yaml").write_text(EXPERIMENT, encoding="utf-8")
-
-    [found] = record.catalogue(tmp_path)
-
-    assert (found.name, found.weight, found.alerts) == ("database_killed", 4, ("DatabaseDown",))
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (EXPERIMENT.replace("weight: 4", "weight: 7"), "extension dash: weight:"),
-        (EXPERIMENT.replace("title", "name"), "'title': not an experiment"),
-        ("title: x\n", "extension dash: weight: field required"),
-        ("[", "not an experiment"),
-        ("x", "not an experiment"),
-    ],
-)
-def test_a_file_that_is_no_experiment_is_told_in_one_line(
-    tmp_path: Path, text: str, words: str
-) -> None:
-    (tmp_path / "bad.yaml").write_text(text, encoding="utf-8")
-
-    with pytest.raises(record.BadRecord) as told:
-        record.catalogue(tmp_path)
-
-    assert words in str(told.value)
-    assert "\n" not in str(told.value)

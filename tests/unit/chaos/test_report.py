@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from chaos.record import Experiment, Record
+from chaos.record import Record
 from chaos.report import cli, content, detections, page, timeline, traffic, words
 from tests.unit.chaos import runs
 
 EVIL = "<script>alert(1)</script>"
 COUNT = {"n": 9, "failed": 1}
-NEVER = Experiment(name="clock_skewed", title="t", weight=1)
 
 
 class Page(HTMLParser):
@@ -41,7 +40,7 @@ class Page(HTMLParser):
 
 
 def collected(folder: Path) -> content.Content:
-    return content.collect(folder, [NEVER], "lab")
+    return content.collect(folder, ["clock_skewed"], "lab")
 
 
 def record(**changes: Any) -> Record:
@@ -221,7 +220,6 @@ def test_runs_lie_with_the_stack(environ: dict[str, str], where: str) -> None:
 def test_the_command_ends_with_the_score(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "EXPERIMENTS", tmp_path / "none")
     monkeypatch.setattr(cli, "FIGURES", tmp_path / "detections.toml")
     (runs.leave(tmp_path / "runs").parent / "broken").mkdir()
     (tmp_path / "runs" / "broken" / "record.json").write_text("{}", encoding="utf-8")
@@ -246,10 +244,8 @@ def test_the_command_ends_with_the_score(
 
 
 def test_without_a_run_there_is_no_score_but_what_to_type(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "EXPERIMENTS", tmp_path / "none")
-
     assert cli.main(["--out", str(tmp_path / "out")], {"DASH_LAB": "nosuchlab"}) == 0
 
     assert "no score: nothing was run that counts; type ./dash chaos all" in capsys.readouterr().out

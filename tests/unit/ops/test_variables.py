@@ -36,7 +36,7 @@ def test_empty_values_count_as_unset() -> None:
     [
         ("DASH_STAK", "lab", "unknown variable DASH_STAK: did you mean DASH_STACK?"),
         ("DASH_MIRRORS", "/", "did you mean DASH_MIRROR?"),
-        ("DASH_ZZZZZZZZZ", "", "known are DASH_STACK, DASH_LAB, DASH_MIRROR"),
+        ("DASH_ZZZZZZZZZ", "", "known are DASH_STACK, DASH_LAB, DASH_MIRROR, DASH_CHAOS_WHY"),
         ("DASH_APPS_PORT", "1", "unknown variable DASH_APPS_PORT"),
         ("DASH_STACK", "stagin", "DASH_STACK: there is no stack 'stagin': did you mean staging?"),
         ("DASH_LAB", "Two Labs", "DASH_LAB='Two Labs' cannot be a lab's name"),

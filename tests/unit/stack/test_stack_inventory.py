@@ -35,6 +35,7 @@ OUTPUTS: dict[str, Any] = {
         "prometheus": "https://127.0.0.1:9090",
     },
     "provider": "podman",
+    "chaos": True,
     "network": "10.89.50.0/24",
 }
 
@@ -101,8 +102,8 @@ def test_groups_and_variables_are_those_of_the_architecture(stack: Stack) -> Non
     }
     common = seen.pop("ansible_ssh_common_args")
     assert Path(seen["dash_python"]).parent == Path(sys.executable).parent
-    assert f"UserKnownHostsFile={directory}/known_hosts" in common
-    assert "StrictHostKeyChecking=yes" in common
+    words = (f"UserKnownHostsFile={directory}/known_hosts", "StrictHostKeyChecking=yes")
+    assert all(word in common for word in words)
     wanted = {
         "ansible_host": "10.89.50.31",
         "ansible_user": "ansible",
@@ -118,6 +119,8 @@ def test_groups_and_variables_are_those_of_the_architecture(stack: Stack) -> Non
         "dash_monitor_urls": {"prometheus": "https://127.0.0.1:9090"},
         "dash_network": "10.89.50.0/24",
         "dash_provider": "podman",
+        "dash_chaos": True,
+        "dash_container": "dash-lab-app-green-1",
     }
     assert {k: seen.get(k) for k in wanted} == wanted
 

@@ -152,6 +152,7 @@ class InventoryModule(BaseInventoryPlugin):
             "dash_role": host["role"],
             "dash_color": host["color"],
             "dash_address": host["address"],
+            "dash_container": host.get("container", ""),
         }.items():
             self.inventory.set_variable(name, key, value)
 
@@ -176,5 +177,6 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
         },
         "dash_network": outputs["network"],
         "dash_provider": outputs["provider"],
+        "dash_chaos": outputs.get("chaos", False),  # one that was made before has no such output
         "dash_python": sys.executable,
     }

@@ -1,0 +1,1 @@
+"""Whole hosts, as containers of this machine: what no script on the host could undo."""

@@ -1,0 +1,1 @@
+"""Units of systemd: the programs of a host."""

@@ -1,0 +1,146 @@
+"""Break the programs of a host, and mend them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaos import levers, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "freeze", "give_descriptors", "give_memory", "keep_killing", "kill", "spare", "start", "stop",
+    "take_descriptors", "take_memory", "thaw",
+]  # fmt: skip
+
+APP = "dash-app.service"
+KILLER = "dash-chaos-killer"
+
+
+def stop(host: str, unit: str = APP) -> None:
+    """Stop a unit, which stays stopped."""
+    host = running.current().host(host)
+    levers.do(
+        start, {"host": host, "unit": unit}, what=f"{unit} on {host} stopped", host=host,
+        script=f"systemctl stop {unit}", mend=_start(unit),
+    )  # fmt: skip
+
+
+def start(host: str, unit: str = APP) -> None:
+    """Start a unit that was stopped, killed or has failed."""
+    _undo(start, host, unit, _start(unit))
+
+
+def kill(host: str, unit: str = APP, signal: str = "KILL") -> None:
+    """Kill the main process of a unit once; systemd does with it what its settings say."""
+    host = running.current().host(host)
+    levers.do(
+        start, {"host": host, "unit": unit}, what=f"{unit} on {host} killed", host=host,
+        script=f"systemctl kill --kill-whom=main --signal={signal} {unit}", mend=_start(unit),
+    )  # fmt: skip
+
+
+def freeze(host: str, unit: str = APP) -> None:
+    """Stop every process of a unit where it stands (SIGSTOP): it holds its connections."""
+    host = running.current().host(host)
+    levers.do(
+        thaw, {"host": host, "unit": unit}, what=f"{unit} on {host} frozen", host=host,
+        script=f"systemctl kill --signal=STOP {unit}", mend=_thaw(unit),
+    )  # fmt: skip
+
+
+def thaw(host: str, unit: str = APP) -> None:
+    """Let a frozen unit go on."""
+    _undo(thaw, host, unit, _thaw(unit))
+
+
+def keep_killing(host: str, unit: str = APP) -> None:
+    """Kill the main process of a unit twice a second, for as long as nobody undoes it."""
+    host = running.current().host(host)
+    loop = f"while sleep 0.5; do systemctl kill --kill-whom=main --signal=KILL {unit}; done"
+    levers.do(
+        spare, {"host": host, "unit": unit}, what=f"{unit} on {host} killed again and again",
+        host=host, mend=_spare(unit),
+        script=f"systemd-run --quiet --collect --unit={KILLER} /bin/bash -c '{loop}'",
+    )  # fmt: skip
+
+
+def spare(host: str, unit: str = APP) -> None:
+    """Kill a unit no more, and see that it runs."""
+    _undo(spare, host, unit, _spare(unit))
+
+
+def take_memory(host: str, megabytes: int, unit: str = APP) -> None:
+    """Give a unit so little memory that the kernel kills it."""
+    host = running.current().host(host)
+    levers.do(
+        give_memory, {"host": host, "unit": unit}, host=host, mend=_give_memory(unit),
+        what=f"memory of {unit} on {host} cut to {megabytes} MB",
+        script=f"systemctl set-property --runtime {unit} MemoryMax={megabytes}M",
+    )  # fmt: skip
+
+
+def give_memory(host: str, unit: str = APP) -> None:
+    """Give a unit the memory back that its file says."""
+    _undo(give_memory, host, unit, _give_memory(unit))
+
+
+def take_descriptors(host: str, spare_ones: int = 0, unit: str = APP) -> None:
+    """Allow a unit no more open files than it has."""
+    host = running.current().host(host)
+    levers.do(
+        give_descriptors, {"host": host, "unit": unit}, host=host, mend=_give_descriptors(unit),
+        what=f"descriptors of {unit} on {host} used up",
+        script=f"pid=$(systemctl show --property=MainPID --value {unit})\n"
+        f"prlimit --pid $pid --nofile=$(($(ls /proc/$pid/fd | wc -l) + {spare_ones})):",
+    )  # fmt: skip
+
+
+def give_descriptors(host: str, unit: str = APP) -> None:
+    """Allow a unit as many open files again as systemd gave it."""
+    _undo(give_descriptors, host, unit, _give_descriptors(unit))
+
+
+def _undo(function: Callable[..., None], host: str, unit: str, script: str) -> None:
+    run = running.opened()
+    if run is None:
+        return
+    host = run.host(host)
+    levers.undo(function, {"host": host, "unit": unit}, host=host, script=script)
+
+
+def _start(unit: str) -> str:
+    return f"systemctl reset-failed {unit} 2>/dev/null || true\nsystemctl start {unit}"
+
+
+def _thaw(unit: str) -> str:
+    return f"systemctl kill --signal=CONT {unit} || systemctl start {unit}"
+
+
+def _spare(unit: str) -> str:
+    return f"systemctl stop {KILLER}.service 2>/dev/null || true\n{_start(unit)}"
+
+
+def _give_memory(unit: str) -> str:
+    """Say what the unit's file says, then forget that anything was said.
+
+    The process may have been killed a moment ago: it is started again with the memory it needs.
+    """
+    return (
+        f"file=$(systemctl show --property=FragmentPath --value {unit})\n"
+        f"most=$(sed -n 's/^MemoryMax=//p' $file | tail -n 1)\n"
+        f"systemctl set-property --runtime {unit} MemoryMax=${{most:-infinity}}\n"
+        f"rm -f /run/systemd/system.control/{unit}.d/50-MemoryMax.conf\n"
+        f"systemctl daemon-reload\n{_start(unit)}"
+    )
+
+
+def _give_descriptors(unit: str) -> str:
+    return (
+        f"pid=$(systemctl show --property=MainPID --value {unit})\n"
+        'if [ "$pid" != 0 ]; then\n'
+        "  hard=$(awk '/^Max open files/ {print $5}' /proc/$pid/limits)\n"
+        "  prlimit --pid $pid --nofile=$hard:\n"
+        "fi"
+    )
