@@ -26,7 +26,7 @@ def answered(model: str = "gpt", times: int = 10) -> float:
 def worst_fault() -> float:
     """Share of calls answered well under the fault that hurt most; raises what it was."""
     faults: dict[str, Any] = running.current().notes.get("faults", {})
-    shares = {kind: each["good"] / each["of"] for kind, each in faults.items()}
+    shares: dict[str, float] = {kind: each["good"] / each["of"] for kind, each in faults.items()}
     if not shares:
         raise WorldError("no fault was tried")
     kind = min(shares, key=lambda name: shares[name])
