@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from monitoring import slo
+from monitoring import matrix, slo
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "alerts.md"
@@ -47,16 +47,24 @@ def _alert(group: str, rule: dict[str, Any]) -> Alert:
     )
 
 
-def tables() -> str:
-    """Return the tables of alerts and of objectives."""
-    lines = ["| alert | severity | after | what | unit test |", "|---|---|---|---|---|"]
-    for one in alerts():
-        page = f"../runbooks/{one.name}.md"
+COLUMNS = (
+    "alert", "severity", "after", "what", "unit test", "experiment that fires it", "told within",
+    "runbook",
+)  # fmt: skip
+
+
+def tables(proofs: matrix.Matrix) -> str:
+    """Return the tables of alerts, with what proves them, and of objectives."""
+    known = alerts()
+    lines = [proofs.counted(one.name for one in known), ""]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    for one in known:
         words = " ".join(one.annotations["summary"].replace("{{ $labels.", "*").split())
         words = words.replace(" }}", "*").replace("{{ $value | humanizeDuration*", "*so long*")
         words = words.replace("{{ $value*", "*so many*").replace("|", "\\|")
         case = f"`cases/{'burns' if one.group.startswith('slo') else 'alerts'}.yml`"
-        lines.append(f"| [{one.name}]({page}) | {one.severity} | {one.wait} | {words} | {case} |")
+        cells = (one.name, one.severity, one.wait, words, case, *proofs.proof(one.name).cells())
+        lines.append(f"| {' | '.join(cells)} |")
     days, objectives = slo.load()
     lines += ["", f"| objective over {days} days | promise |", "|---|---|"]
     lines += [f"| {one.name}: {one.objective:g} % | {one.promise} |" for one in objectives]
@@ -66,7 +74,7 @@ def tables() -> str:
 def page(text: str) -> str:
     """Return the page with fresh tables between its marks."""
     head, _, rest = text.partition(BEGIN)
-    return f"{head}{BEGIN}\n{tables()}\n{END}{rest.partition(END)[2]}"
+    return f"{head}{BEGIN}\n{tables(matrix.Matrix.read())}\n{END}{rest.partition(END)[2]}"
 
 
 def write() -> None:

@@ -50,4 +50,4 @@ def test_the_page_tells_of_every_alert_as_it_is() -> None:
     text = reference.PAGE.read_text(encoding="utf-8")
 
     assert reference.page(text) == text, "type: python -m monitoring"
-    assert f"[{ALERTS[0].name}]" in text
+    assert f"| {ALERTS[0].name} |" in text

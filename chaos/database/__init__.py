@@ -1,0 +1,1 @@
+"""PostgreSQL: its sessions, its locks, what it lets anybody write."""

@@ -1,0 +1,64 @@
+"""chaos/detections.toml: how soon each alert fired in its experiment. Committed, never by hand."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chaos.report.content import Content
+
+HEAD = """\
+# How soon alerts fired in their experiments, as measured. Written by
+# `python -m chaos report --publish`, never by hand; docs/reference/alerts.md follows from it.
+"""
+
+
+class BadFigures(ValueError):
+    """A file of figures that cannot be read; `str()` is one line."""
+
+
+def load(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what was published, by alert. Raises BadFigures."""
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadFigures(f"{path}: {error}: git checkout -- {path}") from None
+
+
+def measured(content: Content) -> dict[str, dict[str, Any]]:
+    """Return the quickest experiment of each alert that fired and was resolved."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in content.detections:  # the quickest first
+        if one.seconds is not None and one.resolved and one.at is not None:
+            figures = {
+                "experiment": one.experiment,
+                "seconds": round(one.seconds, 1),
+                "stack": content.stack,
+                "machine": content.machine,
+                "date": time.strftime("%Y-%m-%d", time.gmtime(one.at)),
+            }
+            found.setdefault(one.alert, figures)
+    return found
+
+
+def text(figures: dict[str, dict[str, Any]]) -> str:
+    """Return the file. A JSON string of these values is a TOML string as well."""
+    tables = [
+        "\n".join([f"[{alert}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items()), ""])
+        for alert, values in sorted(figures.items())
+    ]
+    return HEAD + "\n" + "\n".join(tables)
+
+
+def publish(content: Content, path: Path) -> int:
+    """Put what was measured into the file, beside what other runs found; return how many."""
+    fresh = measured(content)
+    path.write_text(text({**load(path), **fresh}), encoding="utf-8")
+    return len(fresh)
