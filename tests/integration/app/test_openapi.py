@@ -123,11 +123,18 @@ def test_no_request_makes_the_service_break_its_description(
     assert len(operations) == len(api()) - 1  # the description itself is not asked for
     target = key.split("_")[1]
     for operation in sorted(operations, key=lambda each: each.method.upper() == "DELETE"):
-        fuzz(operation, schemathesis.GenerationMode.POSITIVE, key, seen, examples)
+        fuzz(operation, schemathesis.GenerationMode.POSITIVE, key, seen, examples=examples)
         if operation.path_parameters and operation.method.upper() != "DELETE":
-            fuzz(operation, schemathesis.GenerationMode.POSITIVE, key, seen, examples, target)
+            fuzz(
+                operation,
+                schemathesis.GenerationMode.POSITIVE,
+                key,
+                seen,
+                examples=examples,
+                target=target,
+            )
         if operation.body or operation.path_parameters or operation.query:
-            fuzz(operation, schemathesis.GenerationMode.NEGATIVE, key, seen, examples)
+            fuzz(operation, schemathesis.GenerationMode.NEGATIVE, key, seen, examples=examples)
         app.database.query("DELETE FROM api_keys WHERE public_id <> %s", key.split("_")[1])
     assert {200, 201, 400, 404, 422} <= seen
     assert not {status for status in seen if status >= 500}
@@ -139,8 +146,8 @@ def all_of(schema: Any) -> Any:
     return schema.get_all_operations()
 
 
-def fuzz(  # noqa: PLR0913 -- what it is asked of, and how
-    operation: Any, mode: Any, key: str, seen: set[int], examples: int, target: str = ""
+def fuzz(
+    operation: Any, mode: Any, key: str, seen: set[int], *, examples: int, target: str = ""
 ) -> None:
     """Send requests of one operation, to one key when it is named, and check each answer."""
 
