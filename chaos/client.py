@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # podman's network programs
 USER = "dash"  # of Prometheus and Alertmanager
 ANSWER = 5.0  # seconds for one answer over HTTP
+KEY = 120.0  # seconds to have a key made
 REMOTE = 60.0  # seconds for one script on a host
 # A host that was killed must not hold an experiment up.
 SSH = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=4", "ServerAliveCountMax=2")
@@ -228,13 +229,32 @@ class Client:
         with opener.open(request, timeout=seconds) as response:
             return bytes(response.read())
 
+    def key(self) -> str:
+        """Return the key that may chat, which is made when it is asked for first.
+
+        Raises:
+            WorldError: the service makes none.
+        """
+        path = self.stack.directory / "secrets" / "chaos_key"
+        if not path.exists():
+            words = ["key", "create", "--create-user", "--user=chaos@dash.internal", "--name=chaos"]
+            words += ["--rate=100000", "--permission=chat:write", "--json"]
+            said = _run([str(ROOT / "dash"), "--yes", *words], "./dash key create", KEY)
+            try:
+                key = str(json.loads(said)["key"])
+            except (ValueError, KeyError, TypeError):
+                raise WorldError("./dash key create printed no key: type ./dash status") from None
+            path.touch(mode=0o600)
+            path.write_text(f"{key}\n", encoding="utf-8")
+        return path.read_text(encoding="utf-8").strip()
+
     def request(
         self, path: str, document: Mapping[str, Any] | None = None, *, seconds: float = ANSWER
     ) -> Reply:
-        """Send one request to the service's address: GET, or POST with the prober's key."""
+        """Send one request to the service's address: GET, or POST with a key of our own."""
         headers = {}
         if document is not None:
-            key = (self.stack.directory / "secrets" / "prober_key").read_text("utf-8").strip()
+            key = self.key()
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         body = None if document is None else json.dumps(document).encode()
         method, began = ("GET" if body is None else "POST"), time.monotonic()

@@ -85,7 +85,7 @@ class Session:
             logger.warning(line)
         if left:
             raise Refused(left[0])
-        self.directory.mkdir(parents=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(self.directory / "experiment.log")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)

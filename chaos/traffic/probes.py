@@ -25,10 +25,10 @@ def edge_answers(seconds: float = 5.0) -> float:
 
 
 def good_again(within: float, steady: int = STEADY) -> float:
-    """Wait until every answer is good for some seconds; return how long that took."""
-    began = time.monotonic()
+    """Wait until every answer is good for some seconds after the fault; return how long it took."""
+    began, fault = time.monotonic(), running.current().began or 0.0
     while time.monotonic() < began + within:
-        if bad_share(steady) == 0:
+        if time.time() > fault + steady + 1 and bad_share(steady) == 0:
             return round(time.monotonic() - began, 1)
         time.sleep(0.5)
     raise WorldError(f"answers are still bad {within:.0f} s on: {_read().get('summary', '')}")

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "freeze", "give_descriptors", "give_memory", "keep_killing", "kill", "spare", "start", "stop",
-    "take_descriptors", "take_memory", "thaw",
+    "fail", "forget", "freeze", "give_descriptors", "give_memory", "keep_killing", "kill", "spare",
+    "start", "stop", "take_descriptors", "take_memory", "thaw",
 ]  # fmt: skip
 
 APP = "dash-app.service"
 KILLER = "dash-chaos-killer"
+FAILED = "dash-chaos-failed"
 
 
 def stop(host: str, unit: str = APP) -> None:
@@ -100,6 +101,26 @@ def take_descriptors(host: str, spare_ones: int = 0, unit: str = APP) -> None:
 def give_descriptors(host: str, unit: str = APP) -> None:
     """Allow a unit as many open files again as systemd gave it."""
     _undo(give_descriptors, host, unit, _give_descriptors(unit))
+
+
+def fail(host: str) -> None:
+    """Have a unit of its own that has failed, and harms nothing else."""
+    host = running.current().host(host)
+    levers.do(
+        forget, {"host": host}, what=f"a failed unit on {host}", host=host, mend=_forget(),
+        script=f"systemd-run --quiet --unit={FAILED} /bin/false",
+    )  # fmt: skip
+
+
+def forget(host: str) -> None:
+    """Forget the unit that has failed."""
+    if (run := running.opened()) is not None:
+        host = run.host(host)
+        levers.undo(forget, {"host": host}, host=host, script=_forget())
+
+
+def _forget() -> str:
+    return f"systemctl reset-failed {FAILED}.service 2>/dev/null || true"
 
 
 def _undo(function: Callable[..., None], host: str, unit: str, script: str) -> None:

@@ -61,13 +61,29 @@ class Figures:
     lines: int = 0
     suppressed: int = 0
     missed: int = 0
+    doubted: str = ""  # cursor after which there was a gap
+
+    def doubts(self, entry: dict[str, object]) -> bool:
+        """Tell whether to read once more after the newest: something between is not there.
+
+        journalctl reads several files side by side, root's lines and those of each person. One that
+        is written while it looks at the next file is passed over, and there when it looks again.
+        """
+        again = self.gap(entry) > 0 and self.doubted != self.newest
+        self.doubted = self.newest if again else self.doubted
+        return again
+
+    def gap(self, entry: dict[str, object]) -> int:
+        """Return how many lines are missing before an entry: journald numbers all it writes."""
+        before, now = CURSOR.match(self.newest), CURSOR.match(str(entry["__CURSOR"]))
+        if not before or not now or before["journal"] != now["journal"]:
+            return 0
+        return max(0, int(now["number"], 16) - int(before["number"], 16) - 1)
 
     def see(self, entry: dict[str, object]) -> None:
-        """Count an entry. journald numbers all that it writes, so a gap is a loss."""
-        before, self.newest = CURSOR.match(self.newest), str(entry["__CURSOR"])
-        now = CURSOR.match(self.newest)
-        if before and now and before["journal"] == now["journal"]:
-            self.missed += max(0, int(now["number"], 16) - int(before["number"], 16) - 1)
+        """Count an entry, and what is lost before it."""
+        self.missed += self.gap(entry)
+        self.newest = str(entry["__CURSOR"])
         dropped = text(entry.get("N_DROPPED"))
         self.suppressed += int(dropped) if dropped.isdecimal() else 0
 
@@ -148,33 +164,43 @@ def chunks(pipe: int) -> Iterator[list[bytes]]:
         yield whole
 
 
-def follow(lines: Lines, to: Path) -> int:
-    """Write what the journal has and gets, until it cannot be followed. Returns its exit code."""
-    cursor = lines.cursor()
-    figures = Figures(cursor)
-    words = [*COMMAND, *([f"--after-cursor={cursor}"] if cursor else [])]
+def follow(lines: Lines, figures: Figures, to: Path) -> int | None:
+    """Write what the journal has and gets; return journalctl's exit code, None to begin again."""
+    words = [*COMMAND, *([f"--after-cursor={figures.newest}"] if figures.newest else [])]
     figures.write(to)
     told = time.monotonic()
     with subprocess.Popen(words, stdout=subprocess.PIPE) as journal:
         assert journal.stdout is not None
         for chunk in chunks(journal.stdout.fileno()):
-            written = []
-            for entry in map(json.loads, chunk):
-                figures.see(entry)
-                if entry.get("_SYSTEMD_UNIT") != OWN:
-                    written.append(line(entry))
+            written: list[bytes] = []
+            again = not all(take(json.loads(each), figures, written) for each in chunk)
             lines.write(b"".join(written))
             figures.lines += len(written)
+            if again:
+                journal.kill()
+                return None
             if time.monotonic() - told >= EVERY:
                 figures.write(to)
                 told = time.monotonic()
     return journal.returncode
 
 
+def take(entry: dict[str, object], figures: Figures, written: list[bytes]) -> bool:
+    """Count an entry and add its line; return False, and do neither, when it comes too soon."""
+    if figures.doubts(entry):
+        return False
+    figures.see(entry)
+    if entry.get("_SYSTEMD_UNIT") != OWN:
+        written.append(line(entry))
+    return True
+
+
 def main(argv: list[str]) -> int:
     """Follow; systemd starts it again when it ends, and stops journalctl with it."""
     lines = Lines(Path(argv[0]), int(argv[1]) * 1_000_000)
-    code = follow(lines, Path(argv[2]))
+    figures = Figures(lines.cursor())
+    while (code := follow(lines, figures, Path(argv[2]))) is None:
+        pass
     sys.stderr.write(f"journalctl ended with {code}\n")
     return 1
 

@@ -8,12 +8,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import psycopg
 import pytest
 
+from app.agents.processes import ProcessRepository
 from tests.integration.app.agents import Agent
 from tests.integration.app.test_agents import MAY, Two
 from tests.integration.service import App, until
 
+DEAD = (
+    "INSERT INTO agent_processes (id, color, seen_at) "
+    "VALUES (gen_random_uuid(), 'blue', now() - interval '1 hour') RETURNING id"
+)
 AGE = "UPDATE agent_processes SET seen_at = seen_at - make_interval(secs => %s) WHERE color = %s"
 
 
@@ -144,3 +150,18 @@ async def test_who_moves_as_it_is_told_was_never_away(two: Two, key: str) -> Non
         assert 4 < time.monotonic() - told < 8
         assert presence(bob, "ann") == [True]
         assert ann.welcome["online"] == ["ann", "bob", "eve"]
+
+
+async def test_two_that_clear_up_at_once_do_not_wait_for_one_another(
+    app: App, connection: psycopg.AsyncConnection
+) -> None:
+    """Waiting is how they locked one another out, after a machine had stood still."""
+    dead = [app.database.query(DEAD)[0][0] for _ in range(2)]
+    lock = "SELECT id FROM agent_processes WHERE id = %s FOR UPDATE"
+    with app.database.connect() as other:  # the other one has come to the first
+        other.execute("BEGIN")
+        other.execute(lock, (dead[0],))
+        await connection.execute("SET LOCAL lock_timeout = '2s'")
+        await ProcessRepository(connection).clear()
+        left = "SELECT id FROM agent_processes WHERE id = ANY(%s)"
+        assert await (await connection.execute(left, (dead,))).fetchall() == [(dead[0],)]

@@ -111,9 +111,10 @@ def test_the_check_of_answers_can_fail(service: Serving, key: str) -> None:
     assert "Invalid" in type(caught.value).__name__
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("examples", [10, pytest.param(60, marks=pytest.mark.slow)])
 def test_no_request_makes_the_service_break_its_description(
-    app: App, service: Serving, key: str
+    app: App, service: Serving, key: str, examples: int
 ) -> None:
     """Schemathesis makes requests of the description, right and wrong, with all its checks."""
     schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{service.port}/openapi.json")
@@ -122,11 +123,18 @@ def test_no_request_makes_the_service_break_its_description(
     assert len(operations) == len(api()) - 1  # the description itself is not asked for
     target = key.split("_")[1]
     for operation in sorted(operations, key=lambda each: each.method.upper() == "DELETE"):
-        fuzz(operation, schemathesis.GenerationMode.POSITIVE, key, seen)
+        fuzz(operation, schemathesis.GenerationMode.POSITIVE, key, seen, examples=examples)
         if operation.path_parameters and operation.method.upper() != "DELETE":
-            fuzz(operation, schemathesis.GenerationMode.POSITIVE, key, seen, target)
+            fuzz(
+                operation,
+                schemathesis.GenerationMode.POSITIVE,
+                key,
+                seen,
+                examples=examples,
+                target=target,
+            )
         if operation.body or operation.path_parameters or operation.query:
-            fuzz(operation, schemathesis.GenerationMode.NEGATIVE, key, seen)
+            fuzz(operation, schemathesis.GenerationMode.NEGATIVE, key, seen, examples=examples)
         app.database.query("DELETE FROM api_keys WHERE public_id <> %s", key.split("_")[1])
     assert {200, 201, 400, 404, 422} <= seen
     assert not {status for status in seen if status >= 500}
@@ -138,11 +146,13 @@ def all_of(schema: Any) -> Any:
     return schema.get_all_operations()
 
 
-def fuzz(operation: Any, mode: Any, key: str, seen: set[int], target: str = "") -> None:
+def fuzz(
+    operation: Any, mode: Any, key: str, seen: set[int], *, examples: int, target: str = ""
+) -> None:
     """Send requests of one operation, to one key when it is named, and check each answer."""
 
     @settings(
-        max_examples=25,
+        max_examples=examples,
         deadline=None,
         database=None,
         derandomize=True,

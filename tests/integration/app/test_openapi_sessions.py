@@ -151,9 +151,10 @@ def put_back(app: App, browser: Browser) -> None:
     browser.csrf = hmac.new(PEPPER.encode(), f"csrf:{made}".encode(), hashlib.sha256).hexdigest()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("examples", [8, pytest.param(40, marks=pytest.mark.slow)])
 def test_no_request_of_a_session_makes_the_service_break_its_description(
-    app: App, service: Serving, ann: Browser
+    app: App, service: Serving, ann: Browser, examples: int
 ) -> None:
     """Schemathesis makes requests, right and wrong, with cookie and token, and all its checks."""
     schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{service.port}/openapi.json")
@@ -166,7 +167,7 @@ def test_no_request_of_a_session_makes_the_service_break_its_description(
             if mode is schemathesis.GenerationMode.POSITIVE or wrong:
                 put_back(app, ann)
                 name = operation.definition.raw["operationId"]
-                seen.setdefault(name, set()).update(fuzz(operation, name, mode, ann))
+                seen.setdefault(name, set()).update(fuzz(operation, name, mode, ann, examples))
     assert not [(n, s) for n, found in seen.items() for s in found if s >= 500]
     assert not service.events("request.failed")
     for name, status in (
@@ -177,7 +178,7 @@ def test_no_request_of_a_session_makes_the_service_break_its_description(
         assert status in seen[name], (name, seen[name])
 
 
-def fuzz(operation: Any, name: str, mode: Any, browser: Browser) -> set[int]:
+def fuzz(operation: Any, name: str, mode: Any, browser: Browser, examples: int) -> set[int]:
     """Send requests of one operation, check each answer, and return their statuses."""
     headers = {"Cookie": f"{COOKIE}={browser.token}", "X-CSRF-Token": browser.csrf}
     found: set[int] = set()
@@ -185,7 +186,7 @@ def fuzz(operation: Any, name: str, mode: Any, browser: Browser) -> set[int]:
     but = [positive_data_acceptance] if name in HASHED or "reset" in name else []
 
     @settings(
-        max_examples=6 if name in HASHED else 20,
+        max_examples=examples // 2 if name in HASHED else examples,
         deadline=None,
         database=None,
         derandomize=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,38 @@ def test_it_follows_until_journalctl_ends_and_goes_on_after_what_it_wrote(
     assert said == ["1", "3", "4", "5", "6"], "not the collector's own, and none twice"
     assert "dash_journal_lines_total 3\n" in figures.read_text("utf-8")
     assert capsys.readouterr().err.splitlines() == ["journalctl ended with 3"] * 2
+
+
+PASSED_OVER = """#!/usr/bin/env python3
+import json, pathlib, sys
+told = pathlib.Path(__file__).with_name("told")
+told.open("a").write(" ".join(x for x in sys.argv if "cursor" in x) + "\\n")
+first = len(told.read_text().splitlines()) == 1
+after = [x.split("=", 1)[1] for x in sys.argv if x.startswith("--after-cursor=")]
+begin = int(after[0].split(";")[1][2:], 16) + 1 if after else 1
+for number in range(begin, 8):
+    if (number == 3 and first) or number in (5, 6):
+        continue
+    print(json.dumps({"__CURSOR": f"s=a1;i={number:x};b=0;m=1", "__REALTIME_TIMESTAMP": "1",
+        "MESSAGE": str(number), "_SYSTEMD_UNIT": "x.service"}), flush=True)
+sys.exit(3)
+"""
+
+
+def test_what_was_passed_over_is_read_again_and_what_is_gone_is_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third line is there at the second look; the fifth and sixth never are."""
+    program = tmp_path / "journalctl"
+    program.write_text(PASSED_OVER, "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    path, figures = tmp_path / "lines", tmp_path / "dash.prom"
+    monkeypatch.setattr(journal, "EVERY", 0)
+
+    assert journal.main([str(path), "1", str(figures)]) == 1
+
+    said = [json.loads(x)["message"] for x in path.read_bytes().splitlines()]
+    assert said == ["1", "2", "3", "4", "7"]
+    assert re.findall(r";i=(\w+);", (tmp_path / "told").read_text("utf-8")) == ["2", "4"]
+    assert "dash_journal_missed_total 2\n" in figures.read_text("utf-8")

@@ -1,0 +1,1 @@
+"""Providers of language models: the simulator's faults, over the API on its own host."""

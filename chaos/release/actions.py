@@ -1,0 +1,100 @@
+"""Break releases: a controller that dies, a release that is bad, a fault in the middle of one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+from chaos import levers, release, running
+from chaos.client import ROOT, WorldError
+
+if TYPE_CHECKING:
+    from chaos.running import Running
+
+__all__ = ["deploy", "deploy_and_die", "recover"]
+
+WHOLE = 600.0  # seconds for one release
+WATCH = 5  # seconds of the watch window: own traffic goes on anyway
+
+
+def deploy(bad: bool = False, during: str = "") -> dict[str, Any]:  # noqa: FBT001, FBT002 -- from YAML
+    """Release a variant of this checkout; return how that ended.
+
+    Args:
+        bad: one that answers no request.
+        during: a host whose service is killed once the release is being proved.
+    """
+    run = running.current()
+    process = _start(run, bad=bad, what="a release is under way")
+    if during:
+        _wait(run, process, "6 prove")
+        host = run.host(during)
+        run.client.sh(host, "systemctl kill --kill-whom=main --signal=KILL dash-app.service")
+    output, _ = process.communicate(timeout=WHOLE)
+    said = output.strip().splitlines() or [""]
+    found = {"exit_code": process.returncode, "line": said[-1]}
+    run.notes["release"] = found
+    return found
+
+
+def deploy_and_die(step: str = "7 switch") -> None:
+    """Release a variant, and kill the controller with all it started when it comes to a step."""
+    run = running.current()
+    process = _start(run, bad=False, what=f"a release whose controller died at {step}")
+    _wait(run, process, step)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=WHOLE)
+
+
+def recover() -> None:
+    """Have the next command finish or undo what is open: ./dash status looks, abort settles."""
+    if (run := running.opened()) is None:
+        return
+    levers.undo(recover, {}, act=lambda: _abort(run))
+
+
+def _abort(run: Running) -> None:
+    """Undo an open operation; where none is open there is nothing to do."""
+    found = run.client.sh("edge-1", "cat /var/lib/dash/edge/operation.json 2>/dev/null || true")
+    if not found.strip():
+        return
+    done = subprocess.run(
+        ["./dash", "--yes", "abort"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=WHOLE,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    left = run.client.sh("edge-1", "cat /var/lib/dash/edge/operation.json 2>/dev/null || true")
+    if left.strip():
+        said = (done.stdout + done.stderr).strip().splitlines() or ["no reason given"]
+        raise WorldError(f"an operation is still open: {said[-1]}")
+
+
+def _start(run: Running, *, bad: bool, what: str) -> subprocess.Popen[str]:
+    artifact = release.variant(run.client.stack.directory / "chaos" / "variant", bad=bad)
+    run.notes["since"] = time.time()
+    words = ["--yes", "deploy", "--artifact", str(artifact), "--watch", str(WATCH), "--force"]
+    started: list[subprocess.Popen[str]] = []
+
+    def act() -> None:
+        started.append(
+            subprocess.Popen(
+                ["./dash", *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            )
+        )  # fmt: skip
+
+    levers.do(recover, {}, what=what, act=act)
+    return started[0]
+
+
+def _wait(run: Running, process: subprocess.Popen[str], step: str) -> None:
+    """Wait until the release comes to a step. Raises WorldError: it ended before."""
+    logs, end = run.client.stack.directory / "logs", time.monotonic() + WHOLE
+    while not release.step_begun(logs, run.notes["since"], step):
+        if process.poll() is not None or time.monotonic() > end:
+            said = process.communicate()[0].strip().splitlines() or [""]
+            raise WorldError(f"the release did not come to {step}: {said[-1]}")
+        time.sleep(0.1)

@@ -1,0 +1,261 @@
+"""A run from begin to finish, on a stack that is not there, with traffic that is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from chaoslib.exceptions import InterruptExecution
+
+from chaos import control, running, session, slo
+from chaos.client import Alert, Silent, Stack, WorldError
+from chaos.faults import Journal
+from chaos.session import Refused, Session, Skipped
+from chaos.traffic import Traffic
+from chaos.unit import actions as unit
+from tests.unit.chaos import world as worlds
+from tests.unit.chaos.test_outcome import JOURNAL, REPORT
+from tests.unit.chaos.world import World
+
+EXPERIMENT: dict[str, Any] = {
+    "title": "it holds",
+    "extensions": [{
+        "name": "dash", "group": "app", "weight": 1, "target_recovery_seconds": 9, "takes": 1,
+        "settles": 1, "in_flight": {"get": 9, "post": 9, "sockets": 9, "streams": 9},
+    }],
+}  # fmt: skip
+
+
+class Steady(Traffic):
+    """Own traffic that is always answered."""
+
+    stopped = False
+
+    @classmethod
+    def start(cls, _stack: Stack, _directory: Path) -> Self:
+        return cls.__new__(cls)
+
+    def ready(self, within: float = 0) -> None:
+        """At once."""
+
+    def read(self) -> dict[str, Any]:
+        now = int(time.time())
+        rows = [{"t": now - n, "n": 40, "failed": 0} for n in range(9)]
+        return {**REPORT, "last_failed": None, "last_lost": None, "seconds": rows}
+
+    def stop(self) -> dict[str, Any]:
+        self.stopped = True
+        return self.read()
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World(worlds.stack(tmp_path))
+    world.says = "blue\n"
+    monkeypatch.setattr(session, "read_inventory", lambda _name: world.stack)
+    monkeypatch.setattr(session, "Client", lambda _stack: world)
+    monkeypatch.setattr(session, "Traffic", Steady)
+    monkeypatch.delenv("DASH_CHAOS_WHY", raising=False)
+    return world
+
+
+def journal(**changed: Any) -> dict[str, Any]:
+    return {**json.loads(json.dumps(JOURNAL)), **changed}
+
+
+def begun() -> Session:
+    return Session.begin(EXPERIMENT)
+
+
+def refused(world: World, **known: Any) -> None:
+    world.stack = dataclasses.replace(world.stack, **known)
+
+
+def test_a_run_leaves_a_record_and_nothing_broken(world: World, tmp_path: Path) -> None:
+    run = begun()
+    unit.stop("serving-1")
+    unit.start("serving-1")
+    document = run.finish(journal())
+
+    assert (document["outcome"], document["reason"]) == ("passed", "")
+    assert document["undone_twice"] is True
+    assert json.loads((run.directory / "record.json").read_text()) == document
+    assert (run.directory / "journal.json").exists()
+    assert (run.directory / "experiment.log").exists()
+    assert running.opened() is None
+    assert Journal(tmp_path / "chaos" / "faults").read() == []
+    starts = [s for _, s in world.scripts if "systemctl start dash-app" in s]
+    assert len(starts) == 3, "armed on the host, undone, undone again"
+
+
+def test_what_rollbacks_did_not_undo_is_undone_at_the_end_and_again(world: World) -> None:
+    run = begun()
+    unit.stop("serving-1")
+    document = run.finish(journal())
+
+    assert document["outcome"] == "passed"
+    assert run.run.journal.read() == []
+    assert len([s for _, s in world.scripts if "systemctl start dash-app" in s]) == 3
+
+
+def test_an_undo_that_fails_is_said_and_kept_and_fails_the_experiment(world: World) -> None:
+    run = begun()
+    unit.stop("serving-1")
+    world.broken.add("app-blue-1")
+    told = journal()
+    document = run.finish(told)
+
+    assert document["outcome"] == "undo failed"
+    assert "NOT undone (app-blue-1: no answer)" in document["reason"]
+    assert told["status"] == "failed", "chaos run by hand ends with 1"
+    assert len(run.run.journal.read()) == 1
+
+
+def test_an_undo_that_does_harm_the_second_time_fails_the_experiment(
+    world: World,
+) -> None:
+    run = begun()
+    unit.stop("serving-1")
+    unit.start("serving-1")
+    world.broken.add("app-blue-1")
+    document = run.finish(journal())
+
+    assert (document["outcome"], document["undone_twice"]) == ("failed", False)
+
+
+@pytest.mark.usefixtures("world")
+def test_an_interrupted_run_is_undone_and_recorded_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = begun()
+    unit.stop("serving-1")
+
+    def interrupt(_self: Session) -> float | None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "_settle", interrupt)
+    document = run.finish(journal())
+
+    assert document["outcome"] == "interrupted"
+    assert run.run.journal.read() == []
+
+
+def test_a_stack_that_does_not_allow_chaos_is_left_alone(world: World, tmp_path: Path) -> None:
+    refused(world, chaos=False)
+    with pytest.raises(Refused, match=r'set dash:chaos to "true" in infra/stacks/Pulumi\.lab\.yam'):
+        begun()
+    assert world.scripts == []
+    assert not (tmp_path / "chaos").exists()
+
+
+def test_production_wants_a_reason_which_the_record_keeps(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused(world, name="production")
+    with pytest.raises(Refused, match=r"needs a reason: add --why \(by hand: DASH_CHAOS_WHY"):
+        begun()
+    monkeypatch.setenv("DASH_CHAOS_WHY", "game day")
+    run = begun()
+    unit.stop("serving-1")
+
+    assert run.finish(journal())["why"] == "game day"
+
+
+def test_what_a_stack_lacks_makes_a_record_of_its_own(world: World, tmp_path: Path) -> None:
+    refused(world, monitor={})
+    with pytest.raises(Skipped, match="it_holds: skipped: it needs a monitor"):
+        begun()
+    (record,) = (tmp_path / "chaos" / "runs").glob("*/record.json")
+    assert json.loads(record.read_text())["outcome"] == "skipped"
+
+
+def test_leftovers_are_undone_before_the_next_fault(world: World) -> None:
+    first = begun()
+    unit.stop("serving-1")
+    fault = first.run.faults[0]
+    first.finish(journal())
+    worlds.gone(first.run.journal, fault)
+    world.scripts.clear()
+
+    begun().finish(journal())
+
+    assert "systemctl start dash-app.service" in world.scripts[0][1]
+    assert first.run.journal.read() == []
+
+
+def test_leftovers_that_cannot_be_undone_refuse_the_next_fault(world: World) -> None:
+    first = begun()
+    unit.stop("serving-1")
+    fault = first.run.faults[0]
+    first.finish(journal())
+    worlds.gone(first.run.journal, fault)
+    world.broken.add("app-blue-1")
+
+    with pytest.raises(Refused, match="NOT undone"):
+        begun()
+    assert running.opened() is None
+
+
+def test_an_alert_from_before_refuses_the_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CALM", 0)
+    world.told = [Alert(name="AppDown", labels={}, started=0)]
+    about = {**EXPERIMENT["extensions"][0], "alerts": ["AppDown"]}
+    with pytest.raises(Refused, match="AppDown is told already"):
+        Session.begin({**EXPERIMENT, "extensions": [about]})
+
+
+def test_the_control_ends_a_refused_experiment_before_its_method(world: World) -> None:
+    refused(world, chaos=False)
+    with pytest.raises(InterruptExecution, match="does not allow chaos"):
+        control.before_experiment_control(EXPERIMENT)
+    control.after_experiment_control(EXPERIMENT, journal())
+
+
+@pytest.mark.usefixtures("world")
+def test_the_control_opens_and_closes_a_run() -> None:
+    control.before_experiment_control(EXPERIMENT)
+    unit.stop("serving-1")
+    told = journal()
+    control.after_experiment_control(EXPERIMENT, told)
+
+    assert (told["status"], running.opened()) == ("completed", None)
+
+
+def test_a_silent_monitor_costs_the_budget_s_figure_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun()
+    unit.stop("serving-1")
+
+    def silent(*_: object) -> None:
+        raise Silent("no answer")
+
+    monkeypatch.setattr(world, "query", silent)
+    document = run.finish(journal())
+    assert (document["budget_burned"], document["outcome"]) == ({}, "passed")
+
+
+def test_windows_of_five_minutes_add_up_to_the_budget_burned(world: World) -> None:
+    world.samples = [({"slo": "availability"}, 1000.0)]  # all bad, of a budget of 0.1 %
+    burned = slo.burned(world, 0, 600)
+    assert burned == {"availability": pytest.approx(2 * 1000 * 300 / (30 * 86400), rel=1e-3)}
+
+
+@pytest.mark.usefixtures("world")
+def test_a_service_that_is_not_well_is_not_broken_further(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unwell(_self: Steady) -> None:
+        raise WorldError("no good answer to post")
+
+    monkeypatch.setattr(Steady, "ready", unwell)
+    with pytest.raises(WorldError):
+        begun()
+    assert running.opened() is None
+    monkeypatch.undo()

@@ -1,0 +1,111 @@
+"""./dash chaos: what it hands to python -m chaos, and leftovers before any verb."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import leftovers, pulumi
+from ops.cli import main
+from ops.commands import chaos
+from ops.session import Session
+
+ECHO = """#!/bin/sh
+printf '%s\\n' "$*" >>"{calls}"
+printf 'why=%s\\n' "$DASH_CHAOS_WHY" >>"{calls}"
+echo "{says}"
+exit {code}
+"""
+
+
+@pytest.fixture(name="calls")
+def _calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    calls = tmp_path / "calls"
+    calls.touch()
+    monkeypatch.setattr(pulumi, "environment", lambda _stack: {"PATH": "/usr/bin:/bin"})
+    stand_in(tmp_path, monkeypatch, code=0)
+    monkeypatch.setattr(leftovers, "undo", lambda _session: None)
+    return calls
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, *, code: int, says: str = "") -> None:
+    """Have a program in Python's place that keeps what it was told."""
+    program = folder / "python"
+    program.write_text(ECHO.format(calls=folder / "calls", says=says, code=code))
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
+def test_without_a_name_experiments_are_listed(calls: Path) -> None:
+    assert main(["chaos"]) == 0
+    assert calls.read_text() == "-m chaos list\nwhy=\n"
+
+
+def test_a_name_a_reason_and_a_report_are_handed_on(calls: Path) -> None:
+    assert main(["chaos", "app_stopped", "--why", "game day", "--report"]) == 0
+    assert calls.read_text().splitlines() == [
+        "-m chaos run app_stopped", "why=game day", "-m chaos report", "why=",
+    ]  # fmt: skip
+
+
+def test_a_failed_experiment_is_the_exit_code_whatever_the_report_says(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch, code=1)
+    assert main(["chaos", "all"]) == 1
+    assert calls.read_text().startswith("-m chaos run all\n")
+
+
+def test_production_without_a_reason_is_refused_before_anybody_is_asked(
+    calls: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--stack", "production", "chaos", "all"]) == 2
+    assert "chaos in production needs a reason: add --why" in capsys.readouterr().err
+    assert calls.read_text() == ""
+
+
+def test_production_with_a_reason_is_asked_about(
+    calls: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    assert main(["--stack", "production", "chaos", "all", "--why", "x"]) == 2
+    assert "break (all), on purpose, production" in capsys.readouterr().err
+    assert calls.read_text() == ""
+
+
+class Broken:
+    """A stack with a fault in its journal, and a `python -m chaos` that says something."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **program: Any) -> None:
+        self.calls = folder / "calls"
+        self.calls.touch()
+        stand_in(folder, monkeypatch, **program)
+        monkeypatch.setattr(pulumi, "environment", lambda _stack: {"PATH": "/usr/bin:/bin"})
+        self.session = Session(stack="lab", environ={}, root=folder)
+        self.faults = self.session.state_dir / "chaos" / "faults"
+        self.faults.mkdir(parents=True)
+
+
+def test_nothing_left_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Broken(tmp_path, monkeypatch, code=0)
+    leftovers.undo(broken.session)
+    assert broken.calls.read_text() == ""
+
+
+def test_what_was_left_is_undone_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Broken(tmp_path, monkeypatch, code=0, says="undone: db-1 frozen, left by process 7")
+    (broken.faults / "host-unpause-1.json").write_text(json.dumps({}))
+    leftovers.undo(Session(stack="lab", environ={}, root=tmp_path))
+
+    assert broken.calls.read_text().startswith("-m chaos undo --quiet\n")
+    assert "chaos: undone: db-1 frozen, left by process 7" in capsys.readouterr().err
+
+
+def test_the_verb_is_where_people_look_for_it() -> None:
+    assert (chaos.chaos.__doc__ or "").startswith("Break the stack on purpose")
