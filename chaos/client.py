@@ -172,7 +172,7 @@ class Client:
             WorldError: it failed, or the host does not answer; names the last thing it said.
         """
         argv = [*self.stack.host(host).ssh, "--", "sudo -n /bin/bash -euo pipefail -s"]
-        return _run(argv, f"{host}: {script.strip().splitlines()[-1][:60]!r}", timeout, script)
+        return _run(argv, host, timeout, script)
 
     def podman(self, *words: str, timeout: float = REMOTE) -> str:
         """Run podman on this machine. Raises WorldError: it failed, or hosts are no containers."""

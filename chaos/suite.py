@@ -63,12 +63,12 @@ def _one(name: str, stack: Stack, stopping: _Stopping) -> Document:
     scratch = stack.directory / "chaos" / "last"
     scratch.mkdir(parents=True, exist_ok=True)
     before = set(runs.glob(f"*-{name}"))
-    with (scratch / "output.log").open("wb") as log:
+    output = scratch / f"{os.getpid()}.log"  # not one for all: who is refused would empty it
+    with output.open("wb") as log:
         process = subprocess.Popen(
             [
                 str(Path(sys.executable).with_name("chaos")), "--no-version-check",
-                "--log-file", str(scratch / "chaostoolkit.log"), "run",
-                "--journal-path", str(scratch / "journal.json"),
+                "--no-log-file", "run", "--journal-path", os.devnull,  # the run keeps its own
                 f"chaos/experiments/{name}.yaml",
             ],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -77,11 +77,12 @@ def _one(name: str, stack: Stack, stopping: _Stopping) -> Document:
         stopping.process = process
         code = process.wait()
         stopping.process = None
+    log_file = output.replace(scratch / "output.log")
     for directory in sorted(set(runs.glob(f"*-{name}")) - before):
         if (directory / "record.json").exists():
             document: Document = json.loads((directory / "record.json").read_text("utf-8"))
             return document
-    return {"outcome": "failed", "line": f"{name}: {_reason(scratch / 'output.log', code)}"}
+    return {"outcome": "failed", "line": f"{name}: {_reason(log_file, code)}"}
 
 
 def _reason(log: Path, code: int) -> str:

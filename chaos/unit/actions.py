@@ -78,7 +78,9 @@ def take_memory(host: str, megabytes: int, unit: str = APP) -> None:
     levers.do(
         give_memory, {"host": host, "unit": unit}, host=host, mend=_give_memory(unit),
         what=f"memory of {unit} on {host} cut to {megabytes} MB",
-        script=f"systemctl set-property --runtime {unit} MemoryMax={megabytes}M",
+        # cgroup v1 refuses a limit below what is used: the next process has it from the start.
+        script=f"systemctl set-property --runtime {unit} MemoryMax={megabytes}M\n"
+        f"systemctl kill --kill-whom=main --signal=KILL {unit}",
     )  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def take_descriptors(host: str, spare_ones: int = 0, unit: str = APP) -> None:
         give_descriptors, {"host": host, "unit": unit}, host=host, mend=_give_descriptors(unit),
         what=f"descriptors of {unit} on {host} used up",
         script=f"pid=$(systemctl show --property=MainPID --value {unit})\n"
-        f"prlimit --pid $pid --nofile=$(($(ls /proc/$pid/fd | wc -l) + {spare_ones})):",
+        f"most=$(($(ls /proc/$pid/fd | wc -l) + {spare_ones}))\n{_limit(unit, '$most')}",
     )  # fmt: skip
 
 
@@ -162,6 +164,12 @@ def _give_descriptors(unit: str) -> str:
         f"pid=$(systemctl show --property=MainPID --value {unit})\n"
         'if [ "$pid" != 0 ]; then\n'
         "  hard=$(awk '/^Max open files/ {print $5}' /proc/$pid/limits)\n"
-        "  prlimit --pid $pid --nofile=$hard:\n"
+        f"  {_limit(unit, '$hard')}\n"
         "fi"
     )
+
+
+def _limit(unit: str, most: str) -> str:
+    """Set the limit as the process's own user: root of a container may not."""
+    user = f"$(systemctl show --property=User --value {unit})"
+    return f"runuser -u {user} -- prlimit --pid $pid --nofile={most}:"
