@@ -92,7 +92,7 @@ async def test_the_relay_brings_everything_and_late() -> None:
         writer.close()
 
     assert got == sent
-    assert took >= 4 * LATE  # the handshake, and once each way
+    assert took > 3.5 * LATE  # twice for the handshake, which began a little earlier, and each way
 
 
 async def test_the_relay_closes_what_it_cannot_connect() -> None:
