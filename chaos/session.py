@@ -137,6 +137,7 @@ class Session:
             not_undone=tuple(self.problems),
             undone_twice=twice,
             runbook=run.notes.get("runbook"),
+            others=run.watch.others(self.metadata.alerts, run.began) if run.watch else {},
         )
         document = outcome.record(
             self.name, self.title, seen, started=self.started, ended=ended, why=self.why,

@@ -12,6 +12,7 @@ import pytest
 from chaos import runbook
 from chaos.alerts import Watch
 from chaos.alerts import probes as alerts
+from chaos.certificate import actions as certificate
 from chaos.client import Alert, Reply, Silent, WorldError
 from chaos.host import actions as host
 from chaos.provider import actions as provider
@@ -32,6 +33,8 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, Any], str, s
     (unit.keep_killing, unit.spare, {}, "while sleep 0.5", "systemctl stop dash-chaos-killer"),
     (unit.take_memory, unit.give_memory, {"megabytes": 20}, "MemoryMax=20M", "50-MemoryMax.conf"),
     (unit.take_descriptors, unit.give_descriptors, {}, "--nofile=$most:", "--nofile=$hard:"),
+    (unit.flood, unit.hush, {}, "seq -f 'flood %.0f' 200000", "systemctl stop dash-chaos-flood"),
+    (certificate.bring, certificate.take_away, {"days": 2}, "-days 2", "rm -f /etc/dash/chaos-"),
     (unit.fail, unit.forget, {}, "--unit=dash-chaos-failed /bin/false", "reset-failed"),
 ]
 
@@ -154,6 +157,7 @@ def test_alerts_are_timed_from_when_they_are_seen_to_when_they_are_gone() -> Non
     }  # fmt: skip
     assert watch.document("AppDown", 125.0)["detection_seconds"] is None, "it was told before"
     assert watch.document("Other", 100.0)["fired"] is None
+    assert (watch.others([], 100.5), watch.others(["AppDown"], 1)) == ({"AppDown": 19.5}, {})
 
 
 def test_a_monitor_that_is_silent_ends_no_alert() -> None:
