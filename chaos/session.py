@@ -96,6 +96,7 @@ class Session:
         run.watch = Watch(run.client.alerts)
         run.watch.start()
         self.stack.callback(run.watch.stop)
+        run.client.key()
         run.traffic = Traffic.start(run.client.stack, self.directory)
         self.stack.callback(run.traffic.stop)
         logger.info("Own traffic until the end: %s", traffic.LOAD)

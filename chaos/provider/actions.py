@@ -30,7 +30,6 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 def break_provider(provider: str, faults: Sequence[dict[str, Any]]) -> None:
     """Have a provider these faults and no others."""
-    running.current().client.key()  # before the fault: it may take seconds
     levers.do(
         mend_provider, {"provider": provider}, host=HOST, mend=_mend(provider),
         what=f"faults {', '.join(str(f['kind']) for f in faults)} of {provider}",

@@ -98,7 +98,6 @@ def _asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return Reply(status=statuses.pop(0) if len(statuses) > 1 else statuses[0], seconds=0.1)
 
     monkeypatch.setattr(World, "request", request)
-    monkeypatch.setattr(World, "key", lambda _self: "key")
     return statuses
 
 
