@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from chaos import metadata, permission, suite
+from chaos import metadata, permission, report, suite
 from chaos.client import WorldError
 from chaos.faults import JournalError
 from chaos.lock import LockedError
@@ -29,13 +29,15 @@ def parser() -> argparse.ArgumentParser:
     undo.add_argument("--quiet", action="store_true", help="say nothing when nothing is left")
     listed = verbs.add_parser("list", help="claims, alerts and how each ended last")
     listed.add_argument("--json", action="store_true", help="as one JSON document")
-    report = verbs.add_parser("report", help="score and report of the runs", add_help=False)
-    report.add_argument("rest", nargs=argparse.REMAINDER)
+    verbs.add_parser("report", help="score and report of the runs", add_help=False)
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
     """Do what the command line says: 0 done, 1 something failed, 2 wrong usage."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["report"]:  # its options are its own
+        return report.main(argv[1:])
     args = parser().parse_args(argv)
     try:
         if args.verb == "run":
@@ -45,9 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             return suite.run(chosen, as_json=args.json)
         if args.verb == "undo":
             return suite.undo(args.fault, quiet=args.quiet)
-        if args.verb == "list":
-            return suite.show(as_json=args.json)
-        return suite.report(args.rest)
+        return suite.show(as_json=args.json)
     except BadExperiment as error:
         return _say(str(error), USAGE)
     except (Refused, LockedError, JournalError, WorldError) as error:

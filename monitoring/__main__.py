@@ -1,6 +1,7 @@
 """`python -m monitoring` writes what follows from slos.yml and the rules.
 
-`python -m monitoring dashboards` prints every dashboard instead: one document, uid to JSON text.
+`python -m monitoring dashboards` prints every dashboard instead: one document, uid to JSON text;
+`python -m monitoring scaled 60` rules of objectives with windows divided by 60, for an experiment.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-from monitoring import reference
+from monitoring import reference, scaled, slo
 
 
 def main(argv: list[str]) -> int:
@@ -18,10 +19,21 @@ def main(argv: list[str]) -> int:
 
         sys.stdout.write(json.dumps(pages.texts()))
         return 0
+    if argv[:1] == ["scaled"] and len(argv) == 2 and argv[1].isascii() and argv[1].isdigit():  # noqa: PLR2004 -- the word and its factor
+        return _scaled(int(argv[1]))
     if argv:
-        sys.stderr.write("usage: python -m monitoring [dashboards]\n")
+        sys.stderr.write("usage: python -m monitoring [dashboards | scaled FACTOR]\n")
         return 2
     reference.write()
+    return 0
+
+
+def _scaled(by: int) -> int:
+    try:
+        sys.stdout.write(scaled.text(by))
+    except slo.BadObjective as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     return 0
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CHAOS = Path(__file__).resolve().parents[1] / "chaos"
-TODO = "no experiment yet"
+OPEN = "no experiment yet"
 SCALED = "scaled"  # the tag of an experiment in which the windows of objectives are shorter
 
 
@@ -102,7 +102,7 @@ class Matrix:
             alert=alert,
             experiments=tuple(one for one in self.experiments if alert in one.alerts),
             measured=self.measured.get(alert),
-            reason=TODO if todo else why.get("reason"),
+            reason=OPEN if todo else why.get("reason"),
             todo=todo,
         )
 

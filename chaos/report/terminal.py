@@ -32,7 +32,12 @@ def show(content: Content, console: Console) -> None:
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in names:
-        table.add_column(name, justify="right" if name in RIGHT else "left", overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if name in RIGHT else "left",
+            no_wrap=name == "experiment",
+            overflow="fold",
+        )
     return table
 
 

@@ -67,7 +67,7 @@ def _end(record: Record, traffic: Sequence[Second], zero: float) -> float:
     last = [record.fault.ended or zero, *(a.resolved or a.fired or zero for a in record.alerts)]
     if record.after_undo_seconds is not None and record.fault.ended is not None:
         last.append(record.fault.ended + record.after_undo_seconds)
-    last += [second.t for second in traffic if second.failed]
+    last += [second.t for second in traffic if second.failed or record.fault.ended is None]
     # Beyond the last answer there is nothing to see, unless an alert was still on.
     return (
         max(min(max(last) + AFTER, traffic[-1].t if traffic else max(last)), max(last) + 2) - zero

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from monitoring import reference
+from monitoring import reference, scaled, slo
 from tests.integration.monitoring.promtool import groups, run
 
 CASES = Path(__file__).parent / "cases"
@@ -82,6 +82,50 @@ def test_alerts_fire_and_are_silent_as_their_cases_say(tmp_path: Path) -> None:
 
     assert said.count("SUCCESS") == len(by_step), said
     assert "FAILED" not in said, said
+
+
+def shorter(time: str, by: int) -> str:
+    """Return a time of a case, divided."""
+    return f"{slo.seconds(time) // by}s"
+
+
+@pytest.mark.timeout(300)
+def test_scaled_windows_tell_in_a_fifteenth_of_the_time_what_the_real_ones_tell(
+    tmp_path: Path,
+) -> None:
+    """The cases of the burn rates, played faster: as much so as no window becomes too short."""
+    by = slo.seconds("5m") // scaled.SHORTEST
+    (tmp_path / "scaled.yml").write_text(scaled.text(by), encoding="utf-8")
+    severity = {alert.name: alert.severity for alert in reference.alerts()}
+    files = []
+    for alert, *_ in slo.BURNS:
+        for number, case in enumerate(cases()[alert]):
+            played = {
+                "every": shorter(case["every"], by),
+                "series": case["series"],
+                "quiet": [shorter(at, by) for at in case.get("quiet", [])],
+                "fires": {
+                    shorter(at, by): {**labels, "scaled": str(by)}
+                    for at, labels in case.get("fires", {}).items()
+                },
+            }
+            files.append(f"{alert}{number}.test.yml")
+            document = {
+                "rule_files": ["scaled.yml"],
+                "group_eval_order": ["slo_scaled", "slo_alerts_scaled"],
+                "evaluation_interval": played["every"],
+                "tests": [promtool_case(alert, severity[alert], played)],
+            }
+            (tmp_path / files[-1]).write_text(yaml.safe_dump(document), encoding="utf-8")
+
+    said = run(
+        tmp_path,
+        "promtool check rules --lint-fatal scaled.yml",
+        *(f"promtool test rules {name}" for name in files),
+    )
+
+    assert len(files) >= 8
+    assert said.count("SUCCESS") == len(files) + 1, said
 
 
 def test_promtool_takes_every_rule_file(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def test_a_good_release_passes_with_its_figures() -> None:
         "upper_bound": 0.0099,
         "p95_ms": 12.0,
         "old_p95_ms": 10.0,
+        "slow": False,
         "why": "0 of 300 requests failed, error rate below 1.0% (95 % confidence)",
     }
 
@@ -136,6 +137,7 @@ def test_slow_fails_also_without_errors() -> None:
 
     assert judged["verdict"] == "fail"
     assert judged["why"] == "p95 is 400 ms, the old colour has 10 ms"
+    assert judged["slow"]
 
 
 def test_errors_come_before_slowness_in_what_is_told() -> None:

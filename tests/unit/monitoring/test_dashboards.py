@@ -250,7 +250,7 @@ def test_every_page_is_printed_as_one_document_and_nothing_else_is_understood() 
     assert printed == texts()
     assert (run("dashbords").returncode, run("dashbords").stderr) == (
         2,
-        "usage: python -m monitoring [dashboards]\n",
+        "usage: python -m monitoring [dashboards | scaled FACTOR]\n",
     )
 
 

@@ -95,3 +95,19 @@ def test_a_proxy_of_the_environment_is_not_asked(
     preview.status, preview.version = 200, C.name
     preview.body = {"status": "ready", "checks": {}}
     assert smoke(preview) == ""
+
+
+@pytest.mark.parametrize(
+    ("slow", "looks"),
+    [([False], 1), ([True, False], 2), ([True, True, False], 3), ([True, True, True], 3)],
+)
+def test_a_release_that_is_slow_once_is_looked_at_again(slow: list[bool], looks: int) -> None:
+    given = iter(slow)
+    seen: list[dict[str, Any]] = []
+
+    def judge() -> dict[str, Any]:
+        seen.append({"slow": next(given)})
+        return seen[-1]
+
+    assert prove.look(judge) is seen[-1]
+    assert len(seen) == looks

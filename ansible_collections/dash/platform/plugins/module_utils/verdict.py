@@ -106,8 +106,9 @@ def judge(new: Sample, old: Sample, budget: float = BUDGET) -> dict[str, Any]:
     """Hold a new release against the one that serves.
 
     Returns {"verdict": "pass" | "fail" | "inconclusive", "n", "failures", "upper_bound", "p95_ms",
-    "old_p95_ms", "why"}. A fault that both share is not the new one's: the budget grows by what the
-    old colour is known to fail. Times that nobody measured are not held against it.
+    "old_p95_ms", "slow", "why"}; slow: it fails by time alone. A fault that both share is not the
+    new one's: the budget grows by what the old colour is known to fail. Times that nobody measured
+    are not held against it.
     """
     allowed = max(budget, lower_bound(old.failed, old.n))
     upper = upper_bound(new.failed, new.n)
@@ -133,5 +134,6 @@ def judge(new: Sample, old: Sample, budget: float = BUDGET) -> dict[str, Any]:
         "upper_bound": round(upper, 4),
         "p95_ms": new.p95_ms,
         "old_p95_ms": old.p95_ms,
+        "slow": verdict == "fail" and errors != "fail",
         "why": why,
     }
