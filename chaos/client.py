@@ -230,7 +230,9 @@ class Client:
             return bytes(response.read())
 
     def key(self) -> str:
-        """Return the key that may chat, which is made when it is asked for first.
+        """Return our own key, which is made when it is asked for first.
+
+        Agents of the prober's key would take the places of those of a deploy's prober.
 
         Raises:
             WorldError: the service makes none.
@@ -238,7 +240,8 @@ class Client:
         path = self.stack.directory / "secrets" / "chaos_key"
         if not path.exists():
             words = ["key", "create", "--create-user", "--user=chaos@dash.internal", "--name=chaos"]
-            words += ["--rate=100000", "--permission=chat:write", "--json"]
+            words += ["--rate=1000000", "--permission=agents:connect"]
+            words += ["--permission=chat:write", "--json"]
             said = _run([str(ROOT / "dash"), "--yes", *words], "./dash key create", KEY)
             try:
                 key = str(json.loads(said)["key"])

@@ -29,7 +29,9 @@ class Seen:
     not_undone: tuple[str, ...] = ()
     undone_twice: bool = True
     runbook: Mapping[str, Any] | None = None
-    notes: tuple[str, ...] = field(default=())
+    others: Mapping[str, float] = field(
+        default_factory=dict
+    )  # told besides: seconds from the fault
 
     @property
     def recovery(self) -> float | None:
@@ -155,7 +157,7 @@ def record(
         "why": why,
         "outcome": verdict,
         "reason": reason,
-        "notes": list(seen.notes),
+        "others": dict(seen.others),
     }
     return {**document, "line": line(document)}
 

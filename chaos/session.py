@@ -96,6 +96,7 @@ class Session:
         run.watch = Watch(run.client.alerts)
         run.watch.start()
         self.stack.callback(run.watch.stop)
+        run.client.key()
         run.traffic = Traffic.start(run.client.stack, self.directory)
         self.stack.callback(run.traffic.stop)
         logger.info("Own traffic until the end: %s", traffic.LOAD)
@@ -137,6 +138,7 @@ class Session:
             not_undone=tuple(self.problems),
             undone_twice=twice,
             runbook=run.notes.get("runbook"),
+            others=run.watch.others(self.metadata.alerts, run.began) if run.watch else {},
         )
         document = outcome.record(
             self.name, self.title, seen, started=self.started, ended=ended, why=self.why,

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
     from ops.session import Session
 
-KEPT = ("artifacts", "logs", "reports", "timings.json")  # what the next `up` or a reader may want
+KEPT = (
+    "artifacts",
+    "chaos",
+    "logs",
+    "reports",
+    "timings.json",
+)  # what the next `up` or a reader may want
 IMAGES = "localhost/dash-host"
 
 
@@ -44,6 +50,8 @@ def down(session: Session, *, purge: bool = False) -> str:
                 step.note += f"; {', '.join(swept)} were left over"
         with steps.step("state", "remove passwords, keys and Pulumi's state"):
             remove_state(names.directory, () if purge else KEPT)
+            # What was broken is gone with its hosts; the records of what it did stay.
+            shutil.rmtree(names.directory / "chaos" / "faults", ignore_errors=True)
         if purge:
             with steps.step("caches", "remove the host image and the tools"):
                 purge_caches()

@@ -63,6 +63,14 @@ class Watch:
         """Tell whether none of these is told now."""
         return all(name not in self.fired or name in self.resolved for name in names)
 
+    def others(self, names: Iterable[str], since: float | None) -> dict[str, float]:
+        """Return the alerts besides these that came after a time, and how soon."""
+        return {
+            name: round(at - since, 1)
+            for name, at in sorted(self.fired.items())
+            if since is not None and at >= since and name not in names
+        }
+
     def document(self, name: str, since: float | None) -> dict[str, Any]:
         """Return what the record keeps of one alert."""
         fired = self.fired.get(name)

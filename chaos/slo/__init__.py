@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from chaos.traffic import Report
 
 DAY = 86400
-WINDOW = 300  # seconds of the recorded ratio
 
 
 def objectives() -> dict[str, Any]:
@@ -34,16 +34,19 @@ def burned_by(report: Report, rate: float) -> float:
 def burned(client: Client, since: float, until: float) -> dict[str, float]:
     """Return the share of each budget that was burned between two times. Raises Silent.
 
-    Windows of five minutes that touch one another, the last at the end, cover it exactly.
+    The objectives' own expressions, over these seconds and no others: the recorded five minutes
+    would count what an experiment before this one burned.
     """
-    period = objectives()["period_days"] * DAY
-    found: dict[str, float] = {}
-    at = until
-    while at > since:
-        for labels, factor in client.query(
-            "slo:error:ratio5m / on (slo) group_left () slo:budget:ratio", at
-        ):
-            name = labels.get("slo", "")
-            found[name] = found.get(name, 0.0) + max(0.0, factor) * WINDOW / period
-        at -= WINDOW
-    return {name: round(share, 6) for name, share in sorted(found.items())}
+    known, seconds = objectives(), max(30, round(until - since))
+    found = {}
+    for name, one in known["objectives"].items():
+        bad, total = (
+            sum(
+                value for _, value in client.query(one[key].replace("[5m]", f"[{seconds}s]"), until)
+            )
+            for key in ("bad", "all")
+        )
+        ratio = bad / total if total > 0 and not math.isnan(bad / total) else 0.0
+        allowed = (1 - one["objective"] / 100) * known["period_days"] * DAY
+        found[name] = round(max(0.0, ratio) * seconds / allowed, 6)
+    return found

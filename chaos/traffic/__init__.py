@@ -36,7 +36,7 @@ class Traffic:
         options: dict[str, object] = {
             "url": stack.url, "ca": stack.directory / "ca.pem",
             "report": directory / "traffic.json",
-            "key-file": stack.directory / "secrets" / "prober_key",
+            "key-file": stack.directory / "secrets" / "chaos_key",
             "parent": os.getpid(), "max-seconds": MOST, **LOAD,
         }  # fmt: skip
         words = [str(word) for key, value in options.items() for word in (f"--{key}", value)]

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "fail", "forget", "freeze", "give_descriptors", "give_memory", "keep_killing", "kill", "spare",
-    "start", "stop", "take_descriptors", "take_memory", "thaw",
+    "fail", "flood", "forget", "freeze", "give_descriptors", "give_memory", "hush", "keep_killing",
+    "kill", "spare", "start", "stop", "take_descriptors", "take_memory", "thaw",
 ]  # fmt: skip
 
 APP = "dash-app.service"
 KILLER = "dash-chaos-killer"
 FAILED = "dash-chaos-failed"
+FLOOD = "dash-chaos-flood"
 
 
 def stop(host: str, unit: str = APP) -> None:
@@ -173,3 +174,26 @@ def _limit(unit: str, most: str) -> str:
     """Set the limit as the process's own user: root of a container may not."""
     user = f"$(systemctl show --property=User --value {unit})"
     return f"runuser -u {user} -- prlimit --pid $pid --nofile={most}:"
+
+
+def flood(host: str, lines: int = 200_000) -> None:
+    """Have a unit of its own say more than the journal takes."""
+    host = running.current().host(host)
+    levers.do(
+        hush, {"host": host}, what=f"a unit of {host} that floods the journal", host=host,
+        mend=_hush(),
+        # journald tells of what it left out when the unit speaks again, half a minute later.
+        script=f"systemd-run --quiet --collect --unit={FLOOD} sh -c "
+        f"\"seq -f 'flood %.0f' {lines}; sleep 32; echo over; sleep 30; echo over\"",
+    )  # fmt: skip
+
+
+def hush(host: str) -> None:
+    """End the flood."""
+    if (run := running.opened()) is not None:
+        host = run.host(host)
+        levers.undo(hush, {"host": host}, host=host, script=_hush())
+
+
+def _hush() -> str:
+    return f"systemctl stop {FLOOD}.service 2>/dev/null || true"

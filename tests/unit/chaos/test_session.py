@@ -241,10 +241,22 @@ def test_a_silent_monitor_costs_the_budget_s_figure_alone(
     assert (document["budget_burned"], document["outcome"]) == ({}, "passed")
 
 
-def test_windows_of_five_minutes_add_up_to_the_budget_burned(world: World) -> None:
-    world.samples = [({"slo": "availability"}, 1000.0)]  # all bad, of a budget of 0.1 %
-    burned = slo.burned(world, 0, 600)
-    assert burned == {"availability": pytest.approx(2 * 1000 * 300 / (30 * 86400), rel=1e-3)}
+def test_the_seconds_of_a_run_and_no_others_burn_its_budget(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, float | None]] = []
+
+    def query(expr: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
+        asked.append((expr, at))
+        return [({}, 5.0)] if "5xx" in expr or "frontend_http_requests" in expr else []
+
+    monkeypatch.setattr(world, "query", query)
+    burned = slo.burned(world, 1000, 1600)
+
+    assert burned["availability"] == pytest.approx(600 / (0.001 * 30 * 86400), abs=1e-6)
+    assert burned["latency"] == 0, "nothing was asked of it"
+    assert {at for _, at in asked} == {1600}
+    assert all("[600s]" in expr and "[5m]" not in expr for expr, _ in asked)
 
 
 @pytest.mark.usefixtures("world")

@@ -58,6 +58,9 @@ class World(Client):
         self.commands.append(words)
         return self.says
 
+    def key(self) -> str:
+        return "key"
+
     def alerts(self) -> list[Alert]:
         return self.told
 

@@ -54,7 +54,10 @@ def _destroyed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def fill(state: Path) -> None:
-    for name in ("pulumi/.pulumi/x", "secrets/db", "logs/a.log", "artifacts/a.tar.zst", "ca.pem"):
+    for name in (
+        "pulumi/.pulumi/x", "secrets/db", "logs/a.log", "artifacts/a.tar.zst", "ca.pem",
+        "chaos/faults/x.json", "chaos/runs/x/record.json",
+    ):  # fmt: skip
         (state / name).parent.mkdir(parents=True, exist_ok=True)
         (state / name).write_text("x")
 
@@ -68,8 +71,9 @@ def test_down_removes_state_and_keeps_logs_and_caches(
 
     assert (code, destroyed) == (0, ["lab"])
     assert sorted(path.name for path in checkout.state.iterdir()) == [
-        "artifacts", "logs", "timings.json"
+        "artifacts", "chaos", "logs", "timings.json"
     ]  # fmt: skip
+    assert [path.name for path in (checkout.state / "chaos").iterdir()] == ["runs"]
     assert out.splitlines()[-1].startswith("lab is down after 0.")
 
 
