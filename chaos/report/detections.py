@@ -57,8 +57,18 @@ def text(figures: dict[str, dict[str, Any]]) -> str:
     return HEAD + "\n" + "\n".join(tables)
 
 
-def publish(content: Content, path: Path) -> int:
-    """Put what was measured into the file, beside what other runs found; return how many."""
+def publish(content: Content, path: Path, still_open: Path) -> int:
+    """Put what was measured into the file, beside what other runs found; return how many.
+
+    What fired is no longer to be done: it goes from the list of those. A reason stays, for somebody
+    who reads it: it was wrong.
+    """
     fresh = measured(content)
     path.write_text(text({**load(path), **fresh}), encoding="utf-8")
+    if still_open.is_file():
+        before = left = still_open.read_text(encoding="utf-8")
+        for alert in fresh:
+            left = left.replace(f"\n[{alert}]\ntodo = true\n", "")
+        if left != before:
+            still_open.write_text(left, encoding="utf-8")
     return len(fresh)
