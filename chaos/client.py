@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # podman's network programs
 USER = "dash"  # of Prometheus and Alertmanager
 ANSWER = 5.0  # seconds for one answer over HTTP
-KEY = 120.0  # seconds to have a key made
+DASH = 120.0  # seconds for a verb of ./dash
 REMOTE = 60.0  # seconds for one script on a host
 # A host that was killed must not hold an experiment up.
 SSH = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=4", "ServerAliveCountMax=2")
@@ -229,6 +229,10 @@ class Client:
         with opener.open(request, timeout=seconds) as response:
             return bytes(response.read())
 
+    def dash(self, *words: str) -> str:
+        """Type a verb of ./dash as an operator would. Raises WorldError with what it said last."""
+        return _run([str(ROOT / "dash"), "--yes", *words], f"./dash {' '.join(words[:2])}", DASH)
+
     def key(self) -> str:
         """Return our own key, which is made when it is asked for first.
 
@@ -242,7 +246,7 @@ class Client:
             words = ["key", "create", "--create-user", "--user=chaos@dash.internal", "--name=chaos"]
             words += ["--rate=1000000", "--permission=agents:connect"]
             words += ["--permission=chat:write", "--json"]
-            said = _run([str(ROOT / "dash"), "--yes", *words], "./dash key create", KEY)
+            said = self.dash(*words)
             try:
                 key = str(json.loads(said)["key"])
             except (ValueError, KeyError, TypeError):

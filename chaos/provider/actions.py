@@ -49,24 +49,32 @@ def ask(model: str = "gpt", seconds: float = 45.0) -> Reply:
     return running.current().client.request("/v1/chat/completions", document, seconds=seconds)
 
 
-def each_fault(provider: str, model: str = "gpt", times: int = 4) -> dict[str, Any]:
+def each_fault(provider: str, model: str = "gpt", times: int = 3) -> dict[str, Any]:
     """Have a provider one fault after the other, and ask a model under each; return who answered.
 
-    The first fault is undone by the rollbacks: they all have the same undo.
+    The breaker is closed before each: an open one would keep the fault from ever being met. All
+    faults have the same undo, which the rollbacks call.
     """
-    found: dict[str, Any] = {}
+    client, found = running.current().client, dict[str, Any]()
     for fault in FAULTS:
+        client.dash("llm", "close", f"{provider}/{model}")
         break_provider(provider, [fault])
-        began = time.monotonic()
+        before = _calls(provider)
         replies = [ask(model) for _ in range(times)]
         found[fault["kind"]] = {
             "good": sum(reply.status == 200 for reply in replies),  # noqa: PLR2004 -- HTTP's
             "of": times,
+            "met": _calls(provider) - before,
             "slowest": round(max(reply.seconds for reply in replies), 1),
-            "took": round(time.monotonic() - began, 1),
         }
     running.current().notes["faults"] = found
     return found
+
+
+def _calls(provider: str) -> int:
+    """Return how many calls have reached a provider; refused and broken connections are none."""
+    said = running.current().client.sh(HOST, _send("GET", "", path="calls"))
+    return int(json.loads(said)[provider]["total"])
 
 
 def keep_asking(seconds: float, model: str = "gpt") -> int:
@@ -88,12 +96,12 @@ def _mend(provider: str) -> str:
     return _send("DELETE", provider)
 
 
-def _send(method: str, provider: str, body: str = "") -> str:
+def _send(method: str, provider: str, body: str = "", *, path: str = "faults") -> str:
     """Return the script that speaks to the API on the simulator's own host, with Python alone."""
     code = (
         "import sys, urllib.request as u\n"
-        "u.urlopen(u.Request(sys.argv[2], method=sys.argv[1], data=sys.argv[3].encode() or None,"
-        " headers={'Content-Type': 'application/json'}), timeout=10)"
+        "print(u.urlopen(u.Request(sys.argv[2], method=sys.argv[1], data=sys.argv[3].encode() or "
+        "None, headers={'Content-Type': 'application/json'}), timeout=10).read().decode())"
     )
-    words = ["python3", "-c", code, method, f"{API}/faults/{provider}", body]
-    return shlex.join(words)
+    url = f"{API}/{path}/{provider}".rstrip("/")
+    return shlex.join(["python3", "-c", code, method, url, body])

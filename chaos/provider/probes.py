@@ -29,6 +29,9 @@ def worst_fault() -> float:
     shares: dict[str, float] = {kind: each["good"] / each["of"] for kind, each in faults.items()}
     if not shares:
         raise WorldError("no fault was tried")
+    unmet = [k for k, each in faults.items() if not each["met"] and k not in ("refuse", "tls")]
+    if unmet:
+        raise WorldError(f"{', '.join(unmet)}: no call met it, so nothing is known of it")
     kind = min(shares, key=lambda name: shares[name])
     if shares[kind] < 1:
         raise WorldError(f"{kind}: {faults[kind]['good']} of {faults[kind]['of']} calls answered")

@@ -106,7 +106,12 @@ def test_each_fault_of_the_simulator_is_tried_and_the_worst_is_named(
     tmp_path: Path,
 ) -> None:
     with opened(tmp_path) as (run, world):
+        world.says = '{"openai": {"total": 7}}'
         found = provider.each_fault("openai", times=1)
+        with pytest.raises(WorldError, match="no call met it, so nothing is known of it"):
+            models.worst_fault()
+        for each in run.notes["faults"].values():
+            each["met"] = 1
         assert models.worst_fault() == 1
         run.notes["faults"]["cut"]["good"] = 0
         with pytest.raises(WorldError, match="cut: 0 of 1 calls answered"):
@@ -118,6 +123,7 @@ def test_each_fault_of_the_simulator_is_tried_and_the_worst_is_named(
     assert set(found) == {fault["kind"] for fault in provider.FAULTS}
     assert all(f"`{kind}`" in documented for kind in found)
     assert "PUT http://127.0.0.1:9100/faults/openai" in world.scripts[1][1]
+    assert world.commands[0] == ("dash", "llm", "close", "openai/gpt")
     assert "DELETE http://127.0.0.1:9100/faults/openai" in world.scripts[-1][1]
 
 

@@ -58,6 +58,10 @@ class World(Client):
         self.commands.append(words)
         return self.says
 
+    def dash(self, *words: str) -> str:
+        self.commands.append(("dash", *words))
+        return ""
+
     def key(self) -> str:
         return "key"
 
