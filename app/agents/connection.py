@@ -56,6 +56,29 @@ class Socket(web.WebSocketResponse):
         )  # fmt: skip
         self._most = most
         self.broken: Ending | None = None
+        self._reads: asyncio.Task[Any] | None = None
+        self.interrupted = False
+
+    async def __anext__(self) -> Any:  # noqa: ANN401 -- aiohttp's messages are a union of ten
+        """Return the next message; raise CancelledError when `interrupt` ends the wait."""
+        self._reads = asyncio.current_task()
+        try:
+            return await super().__anext__()
+        finally:
+            self._reads = None
+
+    async def interrupt(self) -> None:
+        """End a wait for the next message.
+
+        While somebody waits for one, aiohttp's close does not wait for the peer's close frame but
+        cuts the connection. With a message on its way that is a reset, upon which whatever stands
+        between may forget what it has not passed on: the frame that said why.
+        """
+        if self._reads is not None and self._reads is not asyncio.current_task():
+            self.interrupted = True
+            self._reads.cancel()
+            while self._reads is not None:  # noqa: ASYNC110 -- a turn or two of the loop
+                await asyncio.sleep(0)
 
     async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
         """Close with a code and a reason."""
@@ -112,6 +135,10 @@ class Connection:
             await self._read()
         except Over as over:
             self.end(over.ending)
+        except asyncio.CancelledError:
+            if not self._socket.interrupted:
+                raise
+            cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
         finally:
             if self._closing is None:
                 self.ending = self._socket.broken
@@ -327,6 +354,7 @@ class Connection:
     async def _close(self, end: Ending) -> None:
         """Say why and close; who does not read that is cut off."""
         await self._settle()
+        await self._socket.interrupt()
         # A task of its own: one that waits for a full buffer may end as if it had been cancelled.
         closing = asyncio.create_task(self._socket.close(code=end.code, message=end.reason))
         await _within(closing, GRACE_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -205,6 +206,26 @@ async def test_a_slow_reader_is_ended_and_others_do_not_notice(patient: Serving,
                 await asyncio.sleep(0.5)
         assert patient.metric('dash_agent_closes_total{word="slow"}') == 1
         assert (agent.closed, other.closed) == (None, None)
+
+
+def test_the_connection_stays_until_the_peer_has_read_why_it_ends(
+    service: Serving, key: str
+) -> None:
+    """It talks on meanwhile: cut off then, the connection is reset and the reason may be lost."""
+    with raw(service, key, "late") as made:
+        made.settimeout(0.5)
+        service.stop(signal.SIGUSR1)
+        heard = b""
+        while b"restart" not in heard:
+            heard += made.recv(4096)
+        for _ in range(3):
+            beat = json.dumps({"type": "heartbeat"}).encode()
+            made.sendall(bytes([0x81, 0x80 | len(beat), 0, 0, 0, 0]) + beat)
+            with pytest.raises(TimeoutError):
+                made.recv(4096)
+        made.sendall(bytes([0x88, 0x82, 0, 0, 0, 0]) + (1012).to_bytes(2))
+        made.settimeout(3)
+        assert made.recv(4096) == b""
 
 
 async def test_a_half_open_peer_is_found_by_pings(short: Serving, key: str) -> None:
