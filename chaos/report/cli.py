@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "chaos" / "detections.toml"
+OPEN = ROOT / "chaos" / "unfired.toml"
 DONE, FAILED = 0, 1
 
 
@@ -53,7 +54,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
 
         print_line(f"{terminal.last_line(found)}; report: {page.write(found, out)}")
         if args.publish:
-            n = detections.publish(found, FIGURES)
+            n = detections.publish(found, FIGURES, OPEN)
             print_line(f"{n} detection times in {FIGURES}; next: python -m monitoring")
     except (detections.BadFigures, OSError) as error:
         sys.stderr.write(f"chaos report: {error}\n")

@@ -86,12 +86,13 @@ async def test_the_relay_brings_everything_and_late() -> None:
         began = loop.time()
         writer.write(sent)
         writer.write_eof()
-        got = await reader.read()
+        got = await reader.readexactly(1)
         took = loop.time() - began
+        got += await reader.read()
         writer.close()
 
     assert got == sent
-    assert took >= 4 * LATE  # the handshake, and once each way
+    assert took > 3.5 * LATE  # twice for the handshake, which began a little earlier, and each way
 
 
 async def test_the_relay_closes_what_it_cannot_connect() -> None:

@@ -182,7 +182,7 @@ def test_a_caption_tells_what_the_picture_shows() -> None:
 
 
 def test_detection_times_are_published_beside_those_of_other_runs(tmp_path: Path) -> None:
-    slow = [{"name": "DatabaseDown", "fired": runs.ZERO, "resolved": 1.0, "detection_seconds": 40}]
+    slow = [{"name": "DatabaseDown", "fired": runs.ZERO, "resolved": 1.0, "detection_seconds": 9}]
     on = [{"name": "AppDown", "fired": runs.ZERO, "resolved": None, "detection_seconds": 9}]
     runs.leave(tmp_path / "runs")
     runs.leave(tmp_path / "runs", experiment="database_frozen", alerts=slow)
@@ -191,7 +191,12 @@ def test_detection_times_are_published_beside_those_of_other_runs(tmp_path: Path
     path.write_text('[HostDown]\nexperiment = "x"\nseconds = 3.0\n', encoding="utf-8")
     found = replace(collected(tmp_path / "runs"), machine='2 x "fast"')
 
-    assert detections.publish(found, path) == 1
+    still_open = tmp_path / "unfired.toml"
+    kept = '# why\n\n[ClockWrong]\nreason = "one clock"\n'
+    still_open.write_text(f"{kept}\n[DatabaseDown]\ntodo = true\n\n[X]\ntodo = true\n", "utf-8")
+
+    assert detections.publish(found, path, still_open) == 1
+    assert still_open.read_text(encoding="utf-8") == f"{kept}\n[X]\ntodo = true\n"
 
     told = tomllib.loads(path.read_text(encoding="utf-8"))
     assert told["HostDown"] == {"experiment": "x", "seconds": 3.0}
@@ -221,6 +226,7 @@ def test_the_command_ends_with_the_score(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli, "FIGURES", tmp_path / "detections.toml")
+    monkeypatch.setattr(cli, "OPEN", tmp_path / "unfired.toml")
     (runs.leave(tmp_path / "runs").parent / "broken").mkdir()
     (tmp_path / "runs" / "broken" / "record.json").write_text("{}", encoding="utf-8")
     argv = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
