@@ -129,3 +129,18 @@ def test_the_budget_s_share_follows_from_the_objective_and_the_rate(
         assert budgets.error_ratio() == 0.3
         monkeypatch.setattr(World, "query", lambda *_: [])
         assert budgets.error_ratio() == 0
+
+
+def test_a_process_killed_under_a_release_is_the_fault_that_seconds_count_from(
+    checkout: Path,
+) -> None:
+    script(
+        checkout / "dash",
+        '#!/bin/sh\nprintf \'{"t": 9999999999, "step": "6 prove | x"}\\n\' >logs/x.events\n'
+        "sleep 0.3\necho done\n",
+    )
+    with opened(checkout) as (run, world):
+        actions.deploy(during="serving-1")
+        assert run.began is not None
+        assert run.began > run.notes["since"]
+    assert ("app-blue-1", actions.KILL) in world.scripts
