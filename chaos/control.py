@@ -40,6 +40,11 @@ def before_experiment_control(context: Mapping[str, Any]) -> None:
 def after_experiment_control(context: Mapping[str, Any], state: dict[str, Any]) -> None:  # noqa: ARG001 -- chaostoolkit names it
     """Undo once more, wait until all is well, keep the record; the journal says how it ended."""
     while _OPEN:
-        document = _OPEN.pop().finish(state)
+        try:
+            document = _OPEN.pop().finish(state)
+        except Exception:  # chaostoolkit would pass it over in silence
+            logger.exception("The run has no record; python -m chaos undo undoes what is left")
+            state["status"] = "failed"
+            raise
         log = logger.info if document["outcome"] == "passed" else logger.error
         log(document["line"])

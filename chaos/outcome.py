@@ -48,7 +48,7 @@ def probes(journal: Mapping[str, Any]) -> dict[str, int]:
     looks = [states.get("before"), states.get("after"), *(states.get("during") or ())]
     held = [bool(look["steady_state_met"]) for look in looks if look]
     held += [
-        run["status"] == "succeeded" and run.get("tolerance_met", True)
+        run.get("status") == "succeeded" and run.get("tolerance_met", True)
         for run in journal.get("run") or ()
         if run["activity"]["type"] == "probe"
     ]
@@ -86,7 +86,7 @@ def _method(journal: Mapping[str, Any]) -> list[str]:
     found = [
         f"{run['activity']['name']}: {_said(run)}"
         for run in journal.get("run") or ()
-        if run["status"] != "succeeded"
+        if run.get("status") != "succeeded"  # one that was interrupted has none
     ]
     if journal.get("deviated"):
         after = journal["steady_states"]["after"]["probes"][-1]

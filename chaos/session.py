@@ -118,7 +118,7 @@ class Session:
         settled, twice = None, False
         try:
             twice = self._undo()
-            settled = None if self.problems else self._settle()
+            settled = None if self.problems or interrupted else self._settle()
         except (KeyboardInterrupt, SystemExit, InterruptExecution) as error:
             # The record is kept all the same, and what is broken is mended first.
             logger.warning("Interrupted while it waited for the end: %s", type(error).__name__)

@@ -126,6 +126,14 @@ def test_a_run_fails_for_one_reason_that_is_named(
     assert judge(seen(**changed)) == (verdict, reason)
 
 
+def test_a_probe_that_was_interrupted_did_not_hold() -> None:
+    """Chaostoolkit leaves it without a status."""
+    begun = {**JOURNAL, "status": "interrupted", "run": [{"activity": PROBE, "output": None}]}
+    assert outcome.probes(begun) == {"n": 5, "passed": 3}
+    assert judge(seen(journal=begun)) == ("interrupted", "somebody ended it")
+    assert judge(seen(journal={**begun, "status": "completed"}))[0] == "failed"
+
+
 def test_the_record_has_what_the_report_and_the_score_read() -> None:
     document = outcome.record(
         "app_down", "a claim", SEEN, started=90.0, ended=150.0, why="", burned={"availability": 0.1}
