@@ -181,8 +181,12 @@ class Client:
                 f"hosts of {self.stack.name} come from {self.stack.provider}: "
                 "this needs containers on this machine"
             )
+        return self.machine("podman", *words, timeout=timeout)
+
+    def machine(self, *words: str, timeout: float = REMOTE) -> str:
+        """Run a program of this machine as root. Raises WorldError: it failed."""
         root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        return _run([*root, "podman", *words], f"podman {' '.join(words[:3])}", timeout)
+        return _run([*root, *words], " ".join(words[:3]), timeout)
 
     def query(self, expr: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
         """Return labels and value of what an expression has, now or at a time. Raises Silent."""
@@ -245,7 +249,7 @@ class Client:
         if not path.exists():
             words = ["key", "create", "--create-user", "--user=chaos@dash.internal", "--name=chaos"]
             words += ["--rate=1000000", "--permission=agents:connect"]
-            words += ["--permission=chat:write", "--json"]
+            words += ["--permission=agents:read", "--permission=chat:write", "--json"]
             said = self.dash(*words)
             try:
                 key = str(json.loads(said)["key"])
@@ -256,13 +260,22 @@ class Client:
         return path.read_text(encoding="utf-8").strip()
 
     def request(
-        self, path: str, document: Mapping[str, Any] | None = None, *, seconds: float = ANSWER
-    ) -> Reply:
-        """Send one request to the service's address: GET, or POST with a key of our own."""
+        self, path: str, document: Mapping[str, Any] | None = None, *, seconds: float = ANSWER,
+        known: bool = False,
+    ) -> Reply:  # fmt: skip
+        """Send one request to the service's address: GET, or POST of a document.
+
+        Args:
+            path: of the service.
+            document: what is posted.
+            seconds: for the answer.
+            known: whether a GET carries our key, as every POST does.
+        """
         headers = {}
+        if known or document is not None:
+            headers["Authorization"] = f"Bearer {self.key()}"
         if document is not None:
-            key = self.key()
-            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+            headers["Content-Type"] = "application/json"
         body = None if document is None else json.dumps(document).encode()
         method, began = ("GET" if body is None else "POST"), time.monotonic()
         try:

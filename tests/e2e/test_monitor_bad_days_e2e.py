@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from chaos.client import Client, read_inventory
+from chaos.disk.small import Small, carry_back
 from monitoring.dashboards.pages import PAGES
 from ops import monitor
 from ops.session import Session
-from tests.e2e import disk
 from tests.e2e.driver import Lab, begun, inside, troubles, wait_for
 from tests.e2e.eyes import PROGRAMS, Eyes
 
@@ -93,21 +93,19 @@ def test_a_program_that_goes_in_the_middle_of_a_deploy_harms_nobody(
 
 
 @pytest.fixture(name="full")
-def _full(eyes: Eyes, lab: Lab, request: pytest.FixtureRequest) -> Iterator[tuple[str, disk.Disk]]:
+def _full(
+    lab: Lab, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, Small]]:
     """A program of the monitor, and the small disk on which it keeps what it has."""
     unit, directory, megabytes = request.param
-    init = subprocess.run(
-        ["podman", "inspect", "--format", "{{.State.Pid}}", eyes.containers["monitor-1"]],
-        check=True, capture_output=True, text=True, timeout=30,
-    ).stdout  # fmt: skip
-    eyes.systemctl("stop", unit)
+    monkeypatch.setenv("DASH_LAB", lab.name)
+    disk = Small(Client(read_inventory(lab.stack)), "monitor-1", directory, f"{unit}.service")
     try:
-        with disk.small(int(init), directory, lab.directory / "small.img", megabytes) as small:
-            eyes.systemctl("start", unit)
-            yield unit, small
-            eyes.systemctl("stop", unit)
+        disk.bring(megabytes)
+        yield unit, disk
     finally:
-        eyes.systemctl("start", unit)
+        disk.client.sh(disk.host, carry_back(directory, disk.unit))
+        disk.detach()
 
 
 @pytest.mark.slow
@@ -118,7 +116,7 @@ def _full(eyes: Eyes, lab: Lab, request: pytest.FixtureRequest) -> Iterator[tupl
     ids=["prometheus", "loki"],
 )
 def test_a_full_disk_of_the_monitor_is_told_and_harms_nobody(
-    full: tuple[str, disk.Disk],
+    full: tuple[str, Small],
     lab: Lab,
     eyes: Eyes,
     next_: dict[str, Any],
@@ -128,7 +126,7 @@ def test_a_full_disk_of_the_monitor_is_told_and_harms_nobody(
     unit, small = full
     mark = uuid.uuid4().hex
     begin = time.monotonic()
-    small.fill(0.03)
+    small.fill(3)
     assert wait_for(lambda: eyes.told("DiskFull"), PATIENCE), eyes.pending()
     record_property("told_after_seconds", round(time.monotonic() - begin, 1))
     small.fill(0)
@@ -137,7 +135,7 @@ def test_a_full_disk_of_the_monitor_is_told_and_harms_nobody(
     eyes.say(mark)
     with lab.load() as client:
         lab.ok("deploy", "--artifact", next_["path"], "--watch", "3", "--force")
-    small.make_room()
+    small.empty()
     room = time.monotonic()
 
     assert troubles(client.figures) == {}, json.dumps(client.figures)

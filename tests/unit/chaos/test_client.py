@@ -112,6 +112,10 @@ def test_the_service_s_word_is_kept_whatever_it_is(client: Client) -> None:
 def test_a_document_is_posted_with_the_key_that_may_chat(client: Client) -> None:
     assert client.request("/v1/chat/completions", {"n": 1}).status == 200
     assert Handler.seen[-1] == ("/v1/chat/completions", "Bearer word")
+    client.request("/healthz", known=True)
+    assert Handler.seen[-1] == ("/healthz", "Bearer word")
+    client.request("/healthz")
+    assert Handler.seen[-1] == ("/healthz", ""), "a key is for those who ask for it"
 
 
 def test_nobody_there_is_no_status_and_a_reason(server: tuple[str, Path]) -> None:
