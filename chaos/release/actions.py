@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from chaos import levers, release, running
 from chaos.client import ROOT, WorldError
+from chaos.host import actions as hosts
 
 if TYPE_CHECKING:
     from chaos.running import Running
 
-__all__ = ["deploy", "deploy_and_die", "recover"]
+__all__ = ["deploy", "deploy_and_die", "deploy_and_lose", "recover"]
 
 WHOLE = 600.0  # seconds for one release
 KILL = "systemctl kill --kill-whom=main --signal=KILL dash-app.service"
@@ -36,11 +37,20 @@ def deploy(bad: bool = False, during: str = "") -> dict[str, Any]:  # noqa: FBT0
         host = run.host(during)
         run.faults[-1] = replace(run.faults[-1], at=time.time())  # the release is no fault, this is
         run.client.sh(host, KILL)
-    output, _ = process.communicate(timeout=WHOLE)
-    said = output.strip().splitlines() or [""]
-    found = {"exit_code": process.returncode, "line": said[-1]}
-    run.notes["release"] = found
-    return found
+    return _ended(run, process)
+
+
+def deploy_and_lose(host: str, step: str = "5 stage") -> dict[str, Any]:
+    """Release a variant, and take a host's power away when it comes to a step.
+
+    The power is given back by `chaos.host.actions: start`.
+    """
+    run = running.current()
+    process = _start(run, bad=False, what="a release is under way")
+    _wait(run, process, step)
+    hosts.kill(host)
+    run.faults[-2] = replace(run.faults[-2], at=run.faults[-1].at)  # the release is no fault
+    return _ended(run, process)
 
 
 def deploy_and_die(step: str = "7 switch") -> None:
@@ -91,6 +101,15 @@ def _start(run: Running, *, bad: bool, what: str) -> subprocess.Popen[str]:
 
     levers.do(recover, {}, what=what, act=act)
     return started[0]
+
+
+def _ended(run: Running, process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return how a release ended, and keep it for the probe."""
+    output, _ = process.communicate(timeout=WHOLE)
+    said = output.strip().splitlines() or [""]
+    found = {"exit_code": process.returncode, "line": said[-1]}
+    run.notes["release"] = found
+    return found
 
 
 def _wait(run: Running, process: subprocess.Popen[str], step: str) -> None:

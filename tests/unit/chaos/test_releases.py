@@ -79,6 +79,24 @@ def test_how_a_release_ended_is_kept_for_the_probe(checkout: Path) -> None:
     assert [host for host, _ in world.scripts] == ["edge-1"], "no operation was open"
 
 
+def test_a_host_loses_its_power_when_a_release_comes_to_it_and_the_fault_is_that(
+    checkout: Path,
+) -> None:
+    script(
+        checkout / "dash",
+        '#!/bin/sh\nprintf \'{"t": 9999999999, "step": "5 stage | x"}\\n\' >logs/x.events\n'
+        "echo unreachable\nexit 1\n",
+    )
+    with opened(checkout) as (run, world):
+        assert actions.deploy_and_lose("idle-1") == {"exit_code": 1, "line": "unreachable"}
+        undos = {fault.undo: fault.at for fault in run.faults}
+        assert releases.exit_code() == 1
+
+    assert world.commands == [("kill", "-s", "KILL", "dash-lab-app-green-1")]
+    assert list(undos) == ["chaos.release.actions:recover", "chaos.host.actions:start"]
+    assert run.began == undos["chaos.host.actions:start"], "the release is no fault"
+
+
 def test_a_controller_is_killed_with_all_it_started_when_it_comes_to_the_step(
     checkout: Path,
 ) -> None:
