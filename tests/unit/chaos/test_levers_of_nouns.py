@@ -14,6 +14,8 @@ from chaos.alerts import Watch
 from chaos.alerts import probes as alerts
 from chaos.certificate import actions as certificate
 from chaos.client import Alert, Reply, Silent, WorldError
+from chaos.clock import actions as clock
+from chaos.clock import probes as clocks
 from chaos.host import actions as host
 from chaos.provider import actions as provider
 from chaos.provider import probes as models
@@ -35,6 +37,7 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, Any], str, s
     (unit.take_descriptors, unit.give_descriptors, {}, "--nofile=$most:", "--nofile=$hard:"),
     (unit.flood, unit.hush, {}, "seq -f 'flood %.0f' 200000", "systemctl stop dash-chaos-flood"),
     (certificate.bring, certificate.take_away, {"days": 2}, "-days 2", "rm -f /etc/dash/chaos-"),
+    (clock.skew, clock.set_right, {"seconds": -90}, "FAKETIME=-90s", "daemon-reload; systemctl"),
     (unit.fail, unit.forget, {}, "--unit=dash-chaos-failed /bin/false", "reset-failed"),
 ]
 
@@ -138,6 +141,8 @@ def test_what_systemd_says_is_read(tmp_path: Path) -> None:
     with opened(tmp_path) as (_, world):
         world.says = "3\n"
         assert (units.state("db-1", "x"), units.restarts("db-1", "x")) == ("3", 3)
+        assert clocks.ahead("serving-1") == 3
+        assert "http://10.0.0.1:8000/healthz" in world.scripts[-1][1]
         world.says = "begun"
         assert releases.open_operation() == "begun"
         assert releases.exit_code() == -1
