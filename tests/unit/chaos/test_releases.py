@@ -102,8 +102,9 @@ def test_a_controller_is_killed_with_all_it_started_when_it_comes_to_the_step(
 ) -> None:
     script(
         checkout / "dash",
-        '#!/bin/sh\nprintf \'{"t": 9999999999, "step": "7 switch | x"}\\n\' >logs/x.events\n'
-        "sleep 60 & echo $! >child\nwait\n",
+        # The step last: it is killed as soon as that can be read.
+        "#!/bin/sh\nsleep 60 & echo $! >child\n"
+        'printf \'{"t": 9999999999, "step": "7 switch | x"}\\n\' >logs/x.events\nwait\n',
     )
     with opened(checkout):
         actions.deploy_and_die()
