@@ -46,6 +46,31 @@ def test_a_host_is_told_how_to_undo_a_fault_before_it_has_it(tmp_path: Path) -> 
     assert second == "systemctl stop dash-app.service"
 
 
+def test_a_fault_that_was_made_by_half_is_one(tmp_path: Path) -> None:
+    """Its script fails after nobody knows what: it is undone like any other."""
+    with opened(tmp_path) as (run, world):
+
+        def act() -> None:
+            world.broken.add("app-blue-1")
+            raise WorldError("half done")
+
+        with pytest.raises(WorldError, match="half done"):
+            levers.do(unit.start, {"host": "app-blue-1"}, what="x", host="app-blue-1", act=act)
+        world.broken.add("app-blue-1")
+        with pytest.raises(WorldError, match="no answer"):
+            levers.do(unit.start, {"host": "b"}, what="x", host="app-blue-1", script="half")
+
+    assert [fault.arguments for fault in run.faults] == [{"host": "app-blue-1"}, {"host": "b"}]
+
+
+def test_faults_are_read_in_the_order_to_undo_them_in(tmp_path: Path) -> None:
+    with opened(tmp_path) as (run, _):
+        for host in ("app-blue-1", "db-1", "edge-1"):
+            unit.stop(host)
+
+    assert [fault.host for fault in run.journal.read()] == ["edge-1", "db-1", "app-blue-1"]
+
+
 def test_undoing_takes_the_timer_and_the_entry_away_and_may_be_done_twice(tmp_path: Path) -> None:
     with opened(tmp_path) as (run, world):
         unit.stop("app-blue-1")
@@ -53,8 +78,11 @@ def test_undoing_takes_the_timer_and_the_entry_away_and_may_be_done_twice(tmp_pa
         unit.start("app-blue-1")
 
         assert run.journal.read() == []
+        first = dict(run.undone)
+        unit.start("app-blue-1")
     assert len(run.undone) == 1
-    assert [script for _, script in world.scripts[2:]] == [world.scripts[2][1]] * 2
+    assert run.undone == first, "it was over when it was undone first"
+    assert [script for _, script in world.scripts[2:]] == [world.scripts[2][1]] * 3
     assert f"systemctl stop dash-chaos-undo-{run.faults[0].id}.timer" in world.scripts[2][1]
 
 
@@ -75,6 +103,7 @@ def test_without_an_open_run_no_fault_is_made_and_nothing_undone() -> None:
     with pytest.raises(Refused, match=r"controls must begin with module chaos\.control"):
         unit.stop("app-blue-1")
     unit.start("app-blue-1")
+    levers.undo(unit.start, {"host": "app-blue-1"}, host="app-blue-1", script="systemctl start x")
 
 
 def test_the_host_that_served_stays_the_one_that_is_meant(tmp_path: Path) -> None:
@@ -123,22 +152,46 @@ def test_what_another_machine_broke_is_not_left_either(tmp_path: Path) -> None:
     assert run.journal.left() == []
 
 
+def test_a_holder_is_gone_with_its_machine_s_last_boot_and_when_it_only_waits_to_be_reaped(
+    tmp_path: Path,
+) -> None:
+    me = Holder.me()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        stat = Path(f"/proc/{child.pid}/stat").read_text()
+        started = int(stat.rpartition(")")[2].split()[19])
+        other = dataclasses.replace(me, pid=child.pid, started=started)
+        assert (me.gone, other.gone) == (False, False)
+        assert dataclasses.replace(me, boot="another").gone
+        assert dataclasses.replace(me, started=me.started + 1).gone, "its number is used again"
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert Path(f"/proc/{child.pid}/stat").exists()
+        assert other.gone
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("{", "cannot be undone"),
         ("{}", "cannot be undone"),
-        (None, "names 'os:system', which is no function of chaos"),
+        ("", "cannot be undone"),
+        ('{KNOWN, "undo": "os:system"}', "names 'os:system', which is no function of chaos"),
+        (
+            '{KNOWN, "undo": "chaos.unit.actions:start.x"}',
+            r"actions:start\.x', which is no function",
+        ),
+        ('{KNOWN, "undo": "x.chaos.unit:start"}', "which is no function of chaos"),
     ],
 )
 def test_a_journal_that_nobody_of_ours_wrote_is_not_obeyed(
-    tmp_path: Path, text: str | None, said: str
+    tmp_path: Path, text: str, said: str
 ) -> None:
     with opened(tmp_path) as (run, _):
         unit.stop("app-blue-1")
     path = run.journal.directory / f"{run.faults[0].id}.json"
-    forged = json.dumps({**json.loads(path.read_text()), "undo": "os:system"})
-    path.write_text(forged if text is None else text)
+    known = json.loads(path.read_text())
+    path.write_text(text.replace("KNOWN", json.dumps(known)[1:-1]) if text else "")
 
     with pytest.raises(JournalError, match=said):
         run.journal.read()

@@ -144,6 +144,66 @@ def test_an_interrupted_run_is_undone_and_recorded_as_such(
     assert run.run.journal.read() == []
 
 
+def test_a_run_that_chaostoolkit_says_was_interrupted_waits_for_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun()
+    unit.stop("serving-1")
+    monkeypatch.setattr(Session, "_settle", lambda _: pytest.fail("it waits"))
+    told = journal(status="interrupted")
+    document = run.finish(told)
+
+    assert (document["outcome"], told["status"]) == ("interrupted", "interrupted")
+    assert [s for _, s in world.scripts if "systemctl start dash-app" in s]
+
+
+class Hurried:
+    """A clock that runs ahead of those who wait."""
+
+    time = staticmethod(time.time)
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 0.3
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("n", "failed", "told", "well"),
+    [(40, 0, False, True), (0, 0, False, False), (40, 1, False, False), (40, 0, True, False)],
+    ids=["all is well", "nobody answers", "some answers are bad", "its alert is still told"],
+)
+def test_all_is_well_when_answers_are_good_and_its_alerts_are_over(
+    world: World, monkeypatch: pytest.MonkeyPatch, n: int, failed: int, *, told: bool, well: bool
+) -> None:
+    about = {**EXPERIMENT["extensions"][0], "alerts": ["AppDown"]}
+    run = Session.begin({**EXPERIMENT, "extensions": [about]})
+    unit.stop("serving-1")
+    assert run.run.watch is not None
+    run.run.watch.stop()
+    run.run.watch.fired["AppDown"] = time.time()
+    if not told:
+        run.run.watch.resolved["AppDown"] = time.time()
+
+    def read(_self: Steady) -> dict[str, Any]:
+        now = int(time.time())
+        rows = [{"t": now - each, "n": n, "failed": failed} for each in range(9)]
+        return {**REPORT, "last_failed": None, "last_lost": None, "seconds": rows}
+
+    monkeypatch.setattr(Steady, "read", read)
+    monkeypatch.setattr(session, "time", Hurried())
+    document = run.finish(journal())
+
+    assert document["reason"] == ("" if well else "not well again 1 s after the undo")
+    assert document["after_undo_seconds"] == (0 if well else None), "its alert was over before"
+    assert world.told == []
+
+
 def test_a_stack_that_does_not_allow_chaos_is_left_alone(world: World, tmp_path: Path) -> None:
     refused(world, chaos=False)
     with pytest.raises(Refused, match=r'set dash:chaos to "true" in infra/stacks/Pulumi\.lab\.yam'):
