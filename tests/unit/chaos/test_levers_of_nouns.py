@@ -161,7 +161,16 @@ def test_alerts_are_timed_from_when_they_are_seen_to_when_they_are_gone() -> Non
     now[0] = 130.0
     watch.once()
 
+    told.append(Alert(name="AppDown", labels={"host": "b"}, started=2))
+    now[0] = 140.0
+    watch.once()
+    assert not watch.over(["AppDown"]), "it is told once more"
+    told.clear()
+    now[0] = 130.0
+    watch.once()
+
     assert watch.over(["AppDown", "Other"])
+    assert watch.labels["AppDown"] == {"host": "a"}, "of the first"
     assert watch.document("AppDown", 100.5) == {
         "name": "AppDown", "fired": 120.0, "resolved": 130.0, "detection_seconds": 19.5,
     }  # fmt: skip

@@ -134,6 +134,32 @@ def test_a_probe_that_was_interrupted_did_not_hold() -> None:
     assert judge(seen(journal={**begun, "status": "completed"}))[0] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "output", "wrong"),
+    [
+        (1, 1, ""),
+        (1, 3, "it ended with 1: 3, and not within 1"),
+        ({"type": "range", "range": [0, 0.01]}, 0.01, ""),
+        (
+            {"type": "range", "range": [0, 0.01]}, 0.02,
+            "it ended with 1: 0.02, and not within {'type': 'range', 'range': [0, 0.01]}",
+        ),
+        (None, 3, ""),
+    ],
+)  # fmt: skip
+def test_a_probe_of_the_method_is_held_to_its_tolerance(
+    tolerance: object, output: float, wrong: str
+) -> None:
+    """Chaostoolkit looks at tolerances of the hypothesis alone."""
+    probe = {"type": "probe", "name": "it ended with 1"}
+    if tolerance is not None:
+        probe["tolerance"] = tolerance  # type: ignore[assignment] # as YAML gives it
+    ran = {**JOURNAL, "run": [{"activity": probe, "status": "succeeded", "output": output}]}
+
+    assert judge(seen(journal=ran)) == (("failed", wrong) if wrong else ("passed", ""))
+    assert outcome.probes(ran)["passed"] == (3 if wrong else 4)
+
+
 def test_the_record_has_what_the_report_and_the_score_read() -> None:
     document = outcome.record(
         "app_down", "a claim", SEEN, started=90.0, ended=150.0, why="", burned={"availability": 0.1}
