@@ -118,6 +118,16 @@ def test_a_document_is_posted_with_the_key_that_may_chat(client: Client) -> None
     assert Handler.seen[-1] == ("/healthz", ""), "a key is for those who ask for it"
 
 
+def test_a_proxy_has_no_business_between_us_and_loopback(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert client.request("/healthz").status == 200
+
+
 def test_nobody_there_is_no_status_and_a_reason(server: tuple[str, Path]) -> None:
     gone = Client(stack(server[1], dash_public_url="https://127.0.0.1:1"))
     reply = gone.request("/healthz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,14 @@ def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
 def test_what_a_stack_lacks_is_said(tmp_path: Path, requires: dict[str, Any], said: str) -> None:
     about = metadata.of({"title": "x", "extensions": [{**ABOUT, "requires": requires}]})
     assert about.lacking(stack(tmp_path)) == said
+
+
+def test_a_stack_without_the_simulator_has_no_provider_to_break(tmp_path: Path) -> None:
+    known = stack(tmp_path)
+    hosts = {name: host for name, host in known.hosts.items() if host.role != "simulator"}
+    about = metadata.of({"title": "x", "extensions": [{**ABOUT, "requires": {"simulator": True}}]})
+    lacking = about.lacking(dataclasses.replace(known, hosts=hosts))
+    assert lacking == "it needs the providers' simulator, which lab has not"
 
 
 def test_a_stack_without_a_monitor_can_show_no_alert(tmp_path: Path) -> None:

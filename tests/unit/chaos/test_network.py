@@ -60,6 +60,7 @@ def test_slowing_down_ends_the_connections_that_are_quick(tmp_path: Path) -> Non
     with world.opened(tmp_path) as (_, seen):
         actions.slow("app-green-1", 50)
 
+    assert "meta skuid != 0 redirect" in seen.scripts[1][1], "the relay's own are let through"
     assert seen.scripts[-1][0] == "db-1"
     assert "pg_terminate_backend" in seen.scripts[-1][1]
     assert "client_addr = '\"'\"'10.0.0.1'\"'\"'" in seen.scripts[-1][1]

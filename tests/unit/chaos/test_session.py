@@ -319,6 +319,36 @@ def test_the_seconds_of_a_run_and_no_others_burn_its_budget(
     assert all("[600s]" in expr and "[5m]" not in expr for expr, _ in asked)
 
 
+@pytest.mark.parametrize(("bad", "total"), [(-1.0, 9.0), (0.0, 0.0), (1.0, 0.0), (float("nan"), 1)])
+def test_figures_that_make_no_sense_burn_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, bad: float, total: float
+) -> None:
+    """A counter that began anew, and an objective that nobody used."""
+    known = {
+        "objectives": {"x": {"bad": "b", "all": "a", "objective": 99.9}}, "period_days": 30,
+    }  # fmt: skip
+    monkeypatch.setattr(slo, "objectives", lambda: known)
+    monkeypatch.setattr(world, "query", lambda expr, _at: [({}, bad if expr == "b" else total)])
+    assert slo.burned(world, 0, 600) == {"x": 0}
+
+
+@pytest.mark.usefixtures("world")
+def test_a_run_without_a_record_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    control.before_experiment_control(EXPERIMENT)
+    run = control._OPEN[-1]
+    unit.stop("serving-1")
+
+    def full(_self: Session, _document: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    told = journal()
+    monkeypatch.setattr(Session, "_keep", full)
+    with pytest.raises(OSError, match="No space left"):
+        control.after_experiment_control(EXPERIMENT, told)
+    assert told["status"] == "failed"
+    run.stack.close()
+
+
 @pytest.mark.usefixtures("world")
 def test_a_service_that_is_not_well_is_not_broken_further(
     monkeypatch: pytest.MonkeyPatch,
