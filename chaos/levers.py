@@ -27,7 +27,9 @@ def arm(name: str, undo: str, seconds: int) -> str:
     return (
         f"{disarm(name)}\n"
         f"systemd-run --quiet --collect --unit={unit} --on-active={seconds}s "
-        f"--timer-property=AccuracySec=1s /bin/bash -c {shlex.quote(undo)}\n"
+        # A ${word} of the script is bash's, not systemd's, which would put nothing in its place.
+        "--timer-property=AccuracySec=1s --expand-environment=no "
+        f"/bin/bash -c {shlex.quote(undo)}\n"
     )
 
 

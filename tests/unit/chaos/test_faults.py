@@ -43,6 +43,7 @@ def test_a_host_is_told_how_to_undo_a_fault_before_it_has_it(tmp_path: Path) -> 
     (fault,) = run.faults
     assert f"systemd-run --quiet --collect --unit=dash-chaos-undo-{fault.id}" in first
     assert "systemctl start dash-app.service" in first
+    assert "--expand-environment=no /bin/bash -c" in first, "what it says to bash reaches bash"
     assert second == "systemctl stop dash-app.service"
 
 

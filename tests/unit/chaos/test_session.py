@@ -186,9 +186,11 @@ def test_all_is_well_when_answers_are_good_and_its_alerts_are_over(
     unit.stop("serving-1")
     assert run.run.watch is not None
     run.run.watch.stop()
-    run.run.watch.fired["AppDown"] = time.time()
+    run.started -= 100
+    run.run.faults[0] = dataclasses.replace(run.run.faults[0], at=time.time() - 90)
+    run.run.watch.fired["AppDown"] = time.time() - 60
     if not told:
-        run.run.watch.resolved["AppDown"] = time.time()
+        run.run.watch.resolved["AppDown"] = time.time() - 50
 
     def read(_self: Steady) -> dict[str, Any]:
         now = int(time.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -82,6 +83,13 @@ def test_one_that_was_refused_says_why(lab: Path, capsys: pytest.CaptureFixture[
     program(lab, SILENT)
     assert main(["run", "app_stopped"]) == 1
     assert "app_stopped: chaos already runs on this stack" in capsys.readouterr().out
+
+
+def test_ctrl_c_reaches_a_run_through_us_alone(lab: Path) -> None:
+    """It is in a group of its own: the terminal would tell it once more."""
+    program(lab, f"#!/bin/sh\nps -o pgid= -p $$ >{lab}/group\nexit 1\n")
+    assert main(["run", "app_stopped"]) == 1
+    assert int((lab / "group").read_text()) != os.getpgrp()
 
 
 def test_a_stack_that_does_not_allow_it_is_not_even_tried(
