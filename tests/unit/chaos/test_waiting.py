@@ -14,6 +14,7 @@ from chaos.alerts import Watch
 from chaos.client import WorldError
 from chaos.runbook import actions as following
 from chaos.running import Refused, Running
+from chaos.traffic import Traffic
 from chaos.traffic import probes as traffic
 from chaos.unit import actions as unit
 from tests.unit.chaos.world import opened
@@ -37,7 +38,7 @@ class Clock:
         self.now += seconds
 
 
-class Answers:
+class Answers(Traffic):
     """Own traffic: so many answers a second, bad ones in some of them."""
 
     def __init__(self, clock: Clock, n: int = 40, bad: tuple[int, ...] = ()) -> None:
@@ -64,9 +65,9 @@ def test_good_seconds_from_before_the_fault_are_none(
     """Five whole seconds after the fault, and after whatever was bad."""
     with opened(tmp_path) as (run, _):
         monkeypatch.setattr(Running, "began", property(lambda _: BEGAN))
-        run.traffic = Answers(clock, bad=bad)  # type: ignore[assignment] # all that is asked of it
+        run.traffic = Answers(clock, bad=bad)
         assert traffic.good_again(60) == took
-        run.traffic = Answers(clock, bad=tuple(range(200)))  # type: ignore[assignment]
+        run.traffic = Answers(clock, bad=tuple(range(200)))
         with pytest.raises(WorldError, match="answers are still bad 60 s on: so it is"):
             traffic.good_again(60)
 
@@ -97,7 +98,7 @@ def test_a_runbook_mends_when_answers_are_good_and_its_alert_is_over(
         run.watch.fired["AppDown"] = BEGAN
         if not told:
             run.watch.resolved["AppDown"] = BEGAN
-        run.traffic = Answers(clock, n, bad)  # type: ignore[assignment] # all that is asked of it
+        run.traffic = Answers(clock, n, bad)
         if mended:
             assert following.follow("AppDown", 30) == ["true"]
         else:
