@@ -55,6 +55,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(traffic, "time", clock)
     monkeypatch.setattr(following, "time", clock)
+    monkeypatch.setattr(running, "time", clock)
     return clock
 
 
