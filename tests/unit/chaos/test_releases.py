@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,19 +80,30 @@ def test_how_a_release_ended_is_kept_for_the_probe(checkout: Path) -> None:
     assert [host for host, _ in world.scripts] == ["edge-1"], "no operation was open"
 
 
+def alive(pid: int) -> bool:
+    """Tell whether a process runs: one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_a_controller_is_killed_with_all_it_started_when_it_comes_to_the_step(
     checkout: Path,
 ) -> None:
     script(
         checkout / "dash",
-        '#!/bin/sh\nprintf \'{"t": 9999999999, "step": "7 switch | x"}\\n\' >logs/x.events\n'
-        "sleep 60 & echo $! >child\nwait\n",
+        # The step last: it is killed as soon as that can be read.
+        "#!/bin/sh\nsleep 60 & echo $! >child\n"
+        'printf \'{"t": 9999999999, "step": "7 switch | x"}\\n\' >logs/x.events\nwait\n',
     )
     with opened(checkout):
         actions.deploy_and_die()
     child = int((checkout / "child").read_text())
-    stat = Path(f"/proc/{child}/stat")
-    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    end = time.monotonic() + 10  # a signal is there at once, its end when it has the processor
+    while alive(child) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not alive(child)
     assert os.getpid() != child
 
 
