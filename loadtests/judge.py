@@ -7,14 +7,17 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loadtests import thresholds
+from loadtests import kinds, thresholds
 from loadtests.histogram import percentile
 from loadtests.thresholds import Client, Sockets, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locust.env import Environment
 
     from loadtests.recorder import Recorder
+    from loadtests.thresholds import Figures
 
 EARLY = 2.0  # seconds by which a run may end before its shape does
 
@@ -142,7 +145,7 @@ class Judge:
             "agents": stage.copies * shape.mix.agents,
             "users": stage.copies * shape.mix.users,
             "seconds": round(seconds, 1),
-            "rate": round(sum(f.n for f in found.values()) / seconds, 1) if seconds else 0.0,
+            "rate": round(_sent(found) / seconds, 1) if seconds else 0.0,
             "missed": self._missed(number),
             "kinds": {kind: asdict(seen) for kind, seen in found.items()},
         }
@@ -154,6 +157,11 @@ class Judge:
             for e in found
         ]
         return sorted(rows, key=lambda row: -row["n"])[:20]
+
+
+def _sent(found: Mapping[str, Figures]) -> int:
+    """Return how many requests and messages: a first token is part of its stream."""
+    return sum(seen.n for kind, seen in found.items() if kind != kinds.FIRST)
 
 
 def table(document: dict[str, Any]) -> str:

@@ -46,6 +46,18 @@ class Loaded:
     accounts: Path
     folder: Path
 
+    def run(self, *words: str, out: Path, seconds: float = 8.0) -> tuple[int, str]:
+        """Run `python -m loadtests run`; return its exit code and what it said."""
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "loadtests", "run", *words, "--out", str(out)),
+                *("--target", str(self.target), "--accounts", str(self.accounts)),
+                *("--seconds", str(seconds)),
+            ],
+            cwd=ROOT, capture_output=True, text=True, timeout=55, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
     def locust(self, *words: str, seconds: float = 8.0) -> tuple[int, dict[str, Any], str]:
         """Run locust by hand; return its exit code, what it measured, and what it said."""
         result = self.folder / "measured.json"
