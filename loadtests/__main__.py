@@ -9,7 +9,7 @@ import sys
 from loadtests import run, shapes
 from loadtests.run import USAGE, Wish
 from loadtests.shapes import ShapeError
-from loadtests.target import TargetError
+from loadtests.target import COLOURS, TargetError
 
 DONE = 0
 
@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--seconds", type=_seconds, default=0.0, help="instead of the shape's")
     one.add_argument("--target", default="", metavar="FILE", help="a document (the stack's)")
     one.add_argument("--accounts", default="", metavar="FILE", help="ready ones (made, removed)")
+    one.add_argument("--judged", choices=COLOURS, default="active", help="of compare: the new one")
     one.add_argument("--json", action="store_true", help="one JSON document at the end")
     listed = verbs.add_parser("list", help="the shapes")
     listed.add_argument("--json", action="store_true", help="as one JSON document")
@@ -41,7 +42,8 @@ def main(argv: list[str] | None = None) -> int:
         return run.run(
             Wish(
                 shape=args.shape, out=args.out, target=args.target, accounts=args.accounts,
-                seconds=args.seconds, processes=args.processes, keep=args.keep, as_json=args.json,
+                seconds=args.seconds, processes=args.processes, judged=args.judged, keep=args.keep,
+                as_json=args.json,
             )
         )  # fmt: skip
     except (ShapeError, TargetError) as error:

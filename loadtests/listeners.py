@@ -13,8 +13,9 @@ import gevent
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests import accounts, shapes, target, world
+from loadtests import accounts, pairs, shapes, target, world
 from loadtests.judge import Judge, table
+from loadtests.pairs import Pairs
 from loadtests.recorder import Recorder
 from loadtests.shapes import ShapeError
 from loadtests.target import TargetError
@@ -29,6 +30,7 @@ STOP_SECONDS = 15  # in which users end what they do; longer than agents wait fo
 USAGE = 2
 
 _judges: dict[int, Judge] = {}
+_pairs: dict[int, Pairs] = {}
 _lent = ExitStack()
 
 
@@ -51,6 +53,10 @@ def _options(parser: LocustArgumentParser, **_: Any) -> None:  # noqa: ANN401 --
     parser.add_argument(
         "--accounts", default="", help="a file of accounts (default: made, removed)"
     )
+    parser.add_argument(
+        "--judged", default="active", choices=target.COLOURS,
+        help="of `compare`, the new release: the active colour's, or that of the idle one",
+    )  # fmt: skip
     parser.add_argument("--result", default="", help="write what was measured here, as JSON")
 
 
@@ -71,8 +77,13 @@ def _prepare(environment: Environment, options: Any) -> None:  # noqa: ANN401 --
     runner = environment.runner
     works, leads = isinstance(runner, WorkerRunner), isinstance(runner, MasterRunner)
     path = Path(options.accounts) if options.accounts else aim.folder / accounts.FILE
-    own = World(aim, shape, path)
+    own = World(aim, shape, path, sides=aim.sides(options.judged) if shape.sides else ())
     world.keep(environment, own)
+    if shape.sides:
+        if works or leads:
+            raise ShapeError(f"{shape.name} runs in one process: leave --processes out")
+        _pairs[id(environment)] = found = Pairs(shape.seconds / pairs.BLOCKS)
+        environment.events.request.add_listener(found.hear)
     environment.host = aim.url
     environment.stop_timeout = max(environment.stop_timeout or 0, STOP_SECONDS)
     counts = shape.mix
@@ -135,6 +146,8 @@ def _judged(judge: Judge, environment: Environment) -> int:
     judge.end()
     verdict = judge.verdict()
     document = judge.document(verdict)
+    if id(environment) in _pairs:
+        document["blocks"] = _pairs[id(environment)].blocks(judge.recorder.began)
     if options is not None and options.result:
         Path(options.result).write_text(json.dumps(document) + "\n", "utf-8")
     sys.stdout.write(table(document) + "\n")

@@ -38,7 +38,7 @@ class Left:
 def processes(shape: Shape, cpus: int) -> int:
     """Return how many processes send a shape: no more than there are cores."""
     most = max(stage.copies for stage in shape.stages) * shape.mix.users
-    return 1 if most <= ONE_PROCESS else min(2, max(1, cpus))
+    return 1 if most <= ONE_PROCESS or shape.sides else min(2, max(1, cpus))
 
 
 def command(shape: str, folder: Path, many: int, words: Sequence[str] = ()) -> list[str]:

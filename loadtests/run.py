@@ -33,6 +33,7 @@ class Wish:
     accounts: str = ""
     seconds: float = 0.0
     processes: int = 0
+    judged: str = "active"
     keep: bool = False
     as_json: bool = False
 
@@ -69,6 +70,7 @@ def run(wish: Wish) -> int:
 def _command(wish: Wish, shape: Shape, folder: Path) -> list[str]:
     many = wish.processes or locusting.processes(shape, os.cpu_count() or 1)
     words = [
+        *(("--judged", wish.judged) if shape.sides else ()),
         *(("--target", wish.target) if wish.target else ()),
         *(("--accounts", wish.accounts) if wish.accounts else ()),
         *(("--seconds", str(wish.seconds)) if wish.seconds else ()),

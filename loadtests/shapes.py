@@ -1,7 +1,8 @@
 """The shapes of load as data: how many of each persona, how long, and how often each acts.
 
-All but `knee` use one mix: 20 agents, 4 API clients, 2 streaming clients and 1 person are a copy,
-so that `100` is five copies, 135 users. `knee` asks the API more, for agents that wait cost little.
+All but `knee` and `compare` use one mix: 20 agents, 4 API clients, 2 streaming clients and 1 person
+are a copy, so that `100` is five copies, 135 users. Those two ask the API more, for agents that
+wait cost little.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Shape:
     mix: Mix = Mix()
     spawn: float = 10.0  # users a second
     stairs: bool = False  # ends at the first stage that misses its thresholds: the knee
+    sides: bool = False  # half of each persona asks each of two releases
 
     @property
     def seconds(self) -> float:
@@ -110,6 +112,8 @@ SHAPES: Mapping[str, Shape] = {
         Shape("knee", "stairs until a threshold is missed",
               tuple(Stage(25, copies) for copies in (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32)),
               KNEE, spawn=30.0, stairs=True),
+        Shape("compare", "the release before and the one now, in the same seconds",
+              (Stage(100, 1),), Mix(agents=20, clients=30, streamers=30, people=4), sides=True),
     )
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 30.0
+COLOURS = ("active", "idle")
 
 
 class TargetError(Exception):
@@ -40,6 +41,17 @@ class Target:
     def tls(self) -> ssl.SSLContext:
         """Return what trusts the stack's certificates and no others."""
         return ssl.create_default_context(cafile=self.ca or None)
+
+    def sides(self, judged: str) -> tuple[tuple[str, str], ...]:
+        """Return (name, address) of the release that is judged, and of the one beside it.
+
+        Raises:
+            TargetError: there is one address alone.
+        """
+        if not self.preview:
+            raise TargetError(f"{self.stack} has no preview address: there is one release alone")
+        old, new = (self.preview, self.url) if judged == "active" else (self.url, self.preview)
+        return ("old", old), ("new", new)
 
     @property
     def folder(self) -> Path:

@@ -43,16 +43,18 @@ class World:
     agents: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     token: str = field(default_factory=lambda: secrets.token_hex(3))  # names of agents are its own
     _numbers: Any = field(default_factory=lambda: itertools.count(0))
+    _turns: Counter[str] = field(default_factory=Counter)
     _accounts: Accounts | None = None
 
     def number(self) -> int:
         """Return a number that no other user of this process has."""
         return int(next(self._numbers))
 
-    def side(self, number: int) -> tuple[str, str]:
-        """Return (name, address) that a user asks: of a comparison, they take turns."""
+    def side(self, persona: str) -> tuple[str, str]:
+        """Return (name, address) that the next user of a persona asks: they take turns."""
         sides = self.sides or (("", self.target.url),)
-        return sides[number % len(sides)]
+        self._turns[persona] += 1
+        return sides[self._turns[persona] % len(sides)]
 
     @property
     def accounts(self) -> Accounts:

@@ -15,13 +15,21 @@ if TYPE_CHECKING:
     from ops.session import Session
 
 
-def run(session: Session, module: str, words: Sequence[str], **variables: str) -> int:
+def run(
+    session: Session,
+    module: str,
+    words: Sequence[str],
+    *,
+    says: bool = True,
+    **variables: str,
+) -> int:
     """Run `python -m MODULE` to its end: Ctrl-C reaches it, and it undoes what it did."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *words],
         cwd=session.root,
         env={**session.programs(), **{k: v for k, v in variables.items() if v}},
         stdin=subprocess.DEVNULL,
+        stdout=None if says else subprocess.DEVNULL,
     )
     while process.poll() is None:
         try:

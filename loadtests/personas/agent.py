@@ -24,7 +24,7 @@ class Agent(User):
         super().__init__(environment)
         self.world = world.of(environment)
         self.number = self.world.number()
-        self.side, self.url = self.world.side(self.number)
+        self.side, self.url = self.world.side("agent")
         self.key = self.world.key(self.number)
         self.dialogue = Dialogue(f"load-{self.world.token}-{self.number}", self.world.ledger)
         self.ring = self.world.agents[f"{self.side} {self.key}"]

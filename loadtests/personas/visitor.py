@@ -29,7 +29,7 @@ class Visitor(FastHttpUser):
     def __init__(self, environment: Environment) -> None:
         self.world = world.of(environment)
         self.number = self.world.number()
-        self.side, self.host = self.world.side(self.number)
+        self.side, self.host = self.world.side(self.persona)
         self.ssl_context_factory = self.world.target.tls
         super().__init__(environment)
         self.pace = self.world.pace(self.persona)

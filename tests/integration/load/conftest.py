@@ -50,9 +50,9 @@ class Loaded:
         """Run `python -m loadtests run`; return its exit code and what it said."""
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "loadtests", "run", *words, "--out", str(out)),
-                *("--target", str(self.target), "--accounts", str(self.accounts)),
-                *("--seconds", str(seconds)),
+                *(sys.executable, "-m", "loadtests", "run", "--target", str(self.target)),
+                *("--accounts", str(self.accounts), "--seconds", str(seconds)),
+                *("--out", str(out), *words),
             ],
             cwd=ROOT, capture_output=True, text=True, timeout=55, check=False,
         )  # fmt: skip

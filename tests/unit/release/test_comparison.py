@@ -68,7 +68,10 @@ def test_a_release_that_is_quicker_passes() -> None:
 
 def test_four_blocks_say_nothing_whatever_they_hold() -> None:
     assert compare(blocks(1.0, many=4))["verdict"] == "inconclusive"
-    assert compare(blocks(9.0, many=4))["verdict"] == "inconclusive"
+    found = compare(blocks(9.0, many=4))
+
+    assert found["verdict"] == "inconclusive"
+    assert all(line.endswith("over 4 blocks: too few blocks to tell") for line in found["why"][1:])
 
 
 def test_a_few_milliseconds_are_no_fault_whatever_share_they_are() -> None:

@@ -106,7 +106,7 @@ def compare(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
     parts = [_part(*key, found, len(pairs)) for key, found in pairs.items()]
     why = [errors["why"]] if errors["verdict"] != "pass" else []
-    why += [f"{part.line}: {_WORDS[part.verdict]}" for part in parts if part.verdict != "pass"]
+    why += [f"{part.line}: {_word(part)}" for part in parts if part.verdict != "pass"]
     if not parts:
         why.append(f"no kind was answered {FEWEST} times a block on both sides")
     verdicts = [errors["verdict"], *(part.verdict for part in parts)]
@@ -122,10 +122,11 @@ def compare(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-_WORDS: Mapping[str, str] = {
-    "fail": f"surely slower by more than {MARGIN:.0%} and {FLOOR_MS:.0f} ms",
-    "inconclusive": f"perhaps slower by more than {MARGIN:.0%} and {FLOOR_MS:.0f} ms",
-}
+def _word(part: Part) -> str:
+    if critical(part.n, 1 - verdict.CONFIDENCE) is None:
+        return "too few blocks to tell"
+    how = "surely" if part.verdict == "fail" else "perhaps"
+    return f"{how} slower by more than {MARGIN:.0%} and {FLOOR_MS:.0f} ms"
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
