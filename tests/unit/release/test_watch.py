@@ -49,6 +49,13 @@ def test_what_the_old_colour_failed_as_well_is_not_the_new_ones_fault() -> None:
     assert judged(shared)["verdict"] == "pass"
 
 
+@pytest.mark.parametrize(("after", "verdict"), [(9, "pass"), (10, "fail")])
+def test_slowness_counts_once_the_new_colour_had_time_to_settle(after: int, verdict: str) -> None:
+    slow = report(1000)
+    slow["seconds"][1]["colors"]["blue"]["p95_ms"] = 369.0
+    assert watch.judge(slow, "blue", "green", 1000 - after, 1000)["verdict"] == verdict
+
+
 def test_an_edge_that_went_back_fails_it() -> None:
     back = report(1000, switches=[{"t": 998.0, "from": "blue", "to": "green"}])
     assert "went back to green by itself" in judged(back)["why"]

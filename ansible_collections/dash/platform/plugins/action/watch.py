@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ansible_collections.dash.platform.plugins.module_utils import controller, s
 
 STALE = 5.0  # seconds without a new report: the prober hangs, nothing is known
 PAUSE = 1.0  # seconds between two looks
+SETTLED = 10.0  # seconds after a switch in which slowness is no verdict: all connections are new
 
 
 def judge(
@@ -20,7 +22,7 @@ def judge(
     """Return the verdict on `color`, which took over from `previous` (times: epoch).
 
     An edge that went back by itself is a failure, and so is one lost socket, message or stream. A
-    silent prober is none of the release's.
+    silent prober is none of the release's. How quick it is counts once it had time to settle.
     """
     counted = {"n": 0, "failures": 0}
     back = [s for s in report.get("switches", []) if s["t"] >= since and s["to"] == previous]
@@ -32,6 +34,8 @@ def judge(
         return {"verdict": "inconclusive", **counted, "why": why}
     # The second of the switch itself holds answers of both colours: it counts for neither.
     new = sample.between(report, color, since, now + 1)
+    if now - since < SETTLED:
+        new = replace(new, p95_ms=None)
     old = sample.between(report, previous, 0, int(since))
     judged = verdict.judge(new, old)
     if judged["verdict"] != "fail" and (lost := sample.losses(report, color, since)):
