@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from loadtests import run, shapes
 from loadtests.run import USAGE, Wish
@@ -28,6 +29,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--accounts", default="", metavar="FILE", help="ready ones (made, removed)")
     one.add_argument("--judged", choices=COLOURS, default="active", help="of compare: the new one")
     one.add_argument("--json", action="store_true", help="one JSON document at the end")
+    again = verbs.add_parser("report", help="write the report of a run again")
+    again.add_argument("folder", type=Path, help="of the run")
     listed = verbs.add_parser("list", help="the shapes")
     listed.add_argument("--json", action="store_true", help="as one JSON document")
     return top
@@ -39,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.verb == "list":
         return _show(as_json=args.json)
     try:
+        if args.verb == "report":
+            return run.report(args.folder)
         return run.run(
             Wish(
                 shape=args.shape, out=args.out, target=args.target, accounts=args.accounts,

@@ -55,12 +55,15 @@ class Pairs:
         )
 
     def blocks(self, began: float) -> list[dict[str, Any]]:
-        """Return the blocks that were whole, each with the figures of both sides by kind."""
+        """Return the blocks that were whole: their middle, and both sides' figures by kind."""
         found: dict[int, list[Answer]] = defaultdict(list)
         for answer in self.answers:
             found[int((answer.at - began) // self.seconds)].append(answer)
         return [
-            {side: _figures([a for a in found[number] if a.side == side]) for side in SIDES}
+            {
+                "at": (number + 0.5) * self.seconds,
+                **{s: _figures([a for a in found[number] if a.side == s]) for s in SIDES},
+            }
             for number in range(1, BLOCKS)
             if number in found
         ]

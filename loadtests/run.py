@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadtests import baseline, locusting, prometheus, result, shapes, target
 from loadtests.judge import table
+from loadtests.target import TargetError
 from loadtests.thresholds import CODES
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from loadtests.target import Target
 
 RESULT, PAGE = "result.json", "report.html"
+COMPARISON = "comparison.json"  # left by whoever judges a comparison
 USAGE, INCONCLUSIVE = 2, CODES["inconclusive"]
 
 
@@ -102,6 +104,25 @@ def write(folder: Path, document: dict[str, Any]) -> None:
     (folder / RESULT).write_text(json.dumps(document) + "\n", "utf-8")
     page.write(folder / PAGE, document)
     (folder / locusting.MEASURED).unlink(missing_ok=True)
+
+
+def report(folder: Path) -> int:
+    """Write the report of a run again, with the judgement that was left beside its result.
+
+    Raises:
+        TargetError: there is no result that can be read.
+    """
+    from loadtests.report import page  # noqa: PLC0415 -- pictures take a second to load
+
+    judged = folder / COMPARISON
+    try:
+        document = json.loads((folder / RESULT).read_text("utf-8"))
+        found = json.loads(judged.read_text("utf-8")) if judged.exists() else None
+    except (OSError, ValueError) as error:
+        raise TargetError(f"{folder} has no result that can be read: {error}") from None
+    page.write(folder / PAGE, document, found)
+    sys.stdout.write(f"report: {folder / PAGE}\n")
+    return CODES["passed"]
 
 
 def summary(document: dict[str, Any], folder: Path) -> dict[str, Any]:

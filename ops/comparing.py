@@ -35,6 +35,7 @@ def run(session: Session, judged: str) -> int:
             session.show({"verdict": "inconclusive", "exit_code": code, "run": str(folder)}, "")
         return code
     document = judge(folder)
+    attached.run(session, "loadtests", ["report", str(folder)], says=False)
     code = CODES[document["verdict"]]
     session.show({**document, "exit_code": int(code), "run": str(folder)}, lines(document, judged))
     return code

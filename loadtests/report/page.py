@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write the page of a result."""
-    path.write_text(html(dict(document)), "utf-8")
+def write(
+    path: Path, document: Mapping[str, Any], comparison: Mapping[str, Any] | None = None
+) -> None:
+    """Write the page of a result, and of the judgement on two releases where there is one."""
+    path.write_text(html(dict(document), comparison), "utf-8")
 
 
-def html(document: dict[str, Any]) -> str:
+def html(document: dict[str, Any], comparison: Mapping[str, Any] | None = None) -> str:
     """Return the page of a result. What it says is text, never markup."""
     environment = jinja2.Environment(
         autoescape=True,
@@ -35,6 +37,7 @@ def html(document: dict[str, Any]) -> str:
     environment.filters |= {"moment": moment, "inline": inline, "figure": figure}
     return environment.get_template("report.html.j2").render(
         run=document,
+        comparison=comparison,
         pictures=pictures.all_of(document),
         first=result.first(document),
         carried=result.carried(document),

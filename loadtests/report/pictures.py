@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 # Okabe and Ito: told apart with every kind of colour vision; dashes tell them apart in grey.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 DASHES = ("-", "--", (0, (1, 1.5)))  # of lines that may lie on each other, as percentiles do
-OF_COLOUR = {"blue": COLORS[0], "green": COLORS[2]}  # a release's colour is drawn as it is called
+OF_COLOUR = {  # a release's colour is drawn as it is called, old and new as they belong together
+    "blue": COLORS[0], "green": COLORS[2],
+    "old p50": COLORS[0], "old p95": COLORS[5], "new p50": COLORS[1], "new p95": COLORS[4],
+}  # fmt: skip
 LIMIT = "#A33C00"
 WIDTH, DPI = 9.6, 110
 ROW = 1.75  # inches
@@ -55,6 +58,11 @@ def all_of(document: Mapping[str, Any]) -> list[Picture]:
         return []
     server = [panel for panel in _server(document) if panel.lines]
     found = [
+        (
+            "Old against new",
+            of_blocks(document),
+            "By block of the run; the first is left out.",
+        ),
         ("Latencies over time", _latencies(document), "p50, p95 and p99 of each window of 5 s."),
         ("What was sent, and what failed", _rates(document), "Per second, by kind."),
         ("What the server used", server, "From Prometheus; the dashed line is the rule's limit."),
@@ -83,6 +91,22 @@ def _latencies(document: Mapping[str, Any]) -> list[Panel]:
         for kind in kinds.KINDS
         if kind in document["kinds"]
     ]
+
+
+def of_blocks(document: Mapping[str, Any]) -> list[Panel]:
+    """Return p50 and p95 of each kind that both releases answered in most blocks."""
+    blocks, panels = document.get("blocks", []), []
+    for kind in kinds.KINDS:
+        both = [b for b in blocks if kind in b["old"] and kind in b["new"]]
+        if len(both) * 2 <= len(blocks):
+            continue
+        lines = [
+            (f"{side} {name}", [(block["at"], block[side][kind][f"{name}_ms"]) for block in both])
+            for name in ("p50", "p95")
+            for side in ("old", "new")
+        ]
+        panels.append(Panel(f"{kind}, ms", lines, logarithmic=True))
+    return panels
 
 
 def _rates(document: Mapping[str, Any]) -> list[Panel]:

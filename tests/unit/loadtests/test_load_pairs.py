@@ -67,6 +67,7 @@ def test_blocks_have_percentiles_of_good_answers_and_the_first_is_left_out() -> 
 
     assert Pairs(5.0, [early, *old, *new]).blocks(0.0) == [
         {
+            "at": 7.5,
             "old": {"api": {"n": 100, "failed": 0, "p50_ms": 50.0, "p95_ms": 95.0}},
             "new": {"api": {"n": 2, "failed": 1, "p50_ms": 4.2, "p95_ms": 4.2}},
         }

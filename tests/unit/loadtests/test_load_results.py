@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadtests import baseline, bottleneck, capacity, prometheus, result
+from loadtests.__main__ import main
 from loadtests.report import page, pictures
 from loadtests.target import Target
 from tests.unit.loadtests import results
@@ -141,6 +142,42 @@ def test_a_page_stands_alone_and_takes_what_it_is_told_as_text(tmp_path: Path) -
     assert "users 54" in found
     assert "requests that wait 7 (pool blue)" in found
     assert "First bottleneck: the service&#39;s pool of database connections" in found
+
+
+def test_a_comparison_is_shown_with_its_judgement_and_without_one_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = {"api": {"n": 50, "failed": 0, "p50_ms": 4.0, "p95_ms": 9.0}}
+    blocks = [{"at": 5.0 * n, "old": seen, "new": seen} for n in range(1, 4)]
+    part = {"kind": "api", "percentile": "p95_ms", "n": 3, "old_ms": 9.0, "new_ms": 9.0,
+            "excess": -10.0, "verdict": "inconclusive"}  # fmt: skip
+    judged = {"verdict": "inconclusive", "n": 150, "blocks": 3, "margin": 0.25, "floor_ms": 10.0,
+              "errors": {"why": "0 of 150 requests failed"}, "parts": [part]}  # fmt: skip
+    document = {**results.document(series=[]), "blocks": blocks}
+    (tmp_path / "result.json").write_text(json.dumps(document))
+
+    assert main(["report", str(tmp_path)]) == 0
+    assert "is not judged here" in (tmp_path / "report.html").read_text()
+    (tmp_path / "comparison.json").write_text(json.dumps(judged))
+    assert main(["report", str(tmp_path)]) == 0
+
+    found = (tmp_path / "report.html").read_text()
+    assert "inconclusive: 150 requests of the new release in 3 blocks; 25 % or 10 ms" in found
+    assert '<td class="n">-10.0 ms</td><td class="inconclusive">inconclusive</td>' in found
+    assert main(["report", str(tmp_path / "none")]) == 2
+    assert "has no result that can be read" in capsys.readouterr().err
+
+
+def test_a_kind_that_few_blocks_have_is_not_drawn() -> None:
+    seen = {"n": 50, "failed": 0, "p50_ms": 4.0, "p95_ms": 9.0}
+    both = {"at": 5.0, "old": {"api": seen, "chat": seen}, "new": {"api": seen, "chat": seen}}
+    one = {"at": 10.0, "old": {"api": seen}, "new": {"api": seen, "chat": seen}}
+
+    panels = pictures.of_blocks({"blocks": [both, one]})
+
+    assert [(panel.title, len(panel.lines), panel.lines[0][1]) for panel in panels] == [
+        ("api, ms", 4, [(5.0, 4.0), (10.0, 4.0)])
+    ]
 
 
 def test_a_run_that_measured_nothing_has_no_pictures() -> None:

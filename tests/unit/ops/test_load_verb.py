@@ -94,9 +94,10 @@ def test_a_comparison_is_judged_and_says_what_to_type(
 
     assert capsys.readouterr().out.splitlines()[-1] == says
     assert json.loads((folder / "comparison.json").read_text())["blocks"] == len(blocks)
-    assert (folder.parents[4] / "calls").read_text().splitlines()[-1] == (
-        f"-m loadtests run compare --judged active --out {folder}"
-    )
+    assert (folder.parents[4] / "calls").read_text().splitlines()[1:] == [
+        f"-m loadtests run compare --judged active --out {folder}",
+        f"-m loadtests report {folder}",
+    ]
 
 
 def test_a_comparison_is_one_document_for_a_program(
