@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loadtests import lock
 from loadtests.target import ROOT, TargetError
 
 if TYPE_CHECKING:
@@ -65,18 +66,19 @@ def lent(target: Target, owners: int, run: str) -> Iterator[Path]:
     """Make accounts for the block, yield the file that has them, and remove them afterwards.
 
     Raises:
-        TargetError: they cannot be made.
+        TargetError: they cannot be made, or another load has the stack's.
     """
-    path = target.folder / FILE
-    dash = _dash(target)
-    clear(path, dash)
-    emails = tuple(f"load-{run}-{number}@load.example.org" for number in range(1, owners + 1))
-    write(path, Accounts(emails))  # a run that is killed meanwhile leaves word of them
-    try:
-        write(path, make(target, emails, dash))
-        yield path
-    finally:
+    with lock.held(target.folder):
+        path = target.folder / FILE
+        dash = _dash(target)
         clear(path, dash)
+        emails = tuple(f"load-{run}-{number}@load.example.org" for number in range(1, owners + 1))
+        write(path, Accounts(emails))  # a run that is killed meanwhile leaves word of them
+        try:
+            write(path, make(target, emails, dash))
+            yield path
+        finally:
+            clear(path, dash)
 
 
 def make(
