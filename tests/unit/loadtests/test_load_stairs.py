@@ -43,7 +43,7 @@ def test_stairs_go_on_while_stages_hold_and_end_after_the_one_that_misses() -> N
 
 
 def test_shapes_without_stairs_go_on_whatever_they_miss() -> None:
-    assert not judge("100", SLOW).over(60.0)
+    assert not judge("spike", SLOW, SLOW).over(60.0)
 
 
 def test_a_knee_that_was_found_is_the_result_and_named() -> None:
