@@ -114,9 +114,18 @@ class Reply:
     error: str = ""
 
 
-def stack_name() -> str:
+def stack_name(environ: Mapping[str, str] = os.environ) -> str:
     """Return the stack that the environment names."""
-    return os.environ.get("DASH_STACK") or "lab"
+    return environ.get("DASH_STACK") or "lab"
+
+
+def directory_of(environ: Mapping[str, str], root: Path = ROOT) -> Path:
+    """Return where an environment's stack keeps its files, without asking for its hosts.
+
+    The rule stands in docs/architecture.md, "Stacks, labs, directories".
+    """
+    names = (environ.get("DASH_LAB", ""), stack_name(environ))
+    return root / ".dash" / ".".join(name for name in names if name)
 
 
 def read_inventory(name: str, root: Path = ROOT) -> Stack:

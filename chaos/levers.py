@@ -119,6 +119,23 @@ def undo(
     run.undone.setdefault(name, time.time())
 
 
+def undo_on(host: str, function: Callable[..., Any], script: str, **more: object) -> None:
+    """Undo what a script did on a host, which an experiment may name as `Running.host` knows it.
+
+    Args:
+        host: its name.
+        function: the undo that was journaled.
+        script: undoes it there.
+        more: arguments that were journaled beside the host.
+
+    Raises:
+        WorldError: it could not be undone; the journal keeps it.
+    """
+    if (run := running.opened()) is not None:
+        host = run.host(host)
+        undo(function, {"host": host, **more}, host=host, script=script)
+
+
 def undo_again(fault: Fault) -> None:
     """Call the undo that the journal names. Raises NotUndone."""
     module, _, function = fault.undo.partition(":")

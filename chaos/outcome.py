@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from chaos.metadata import Metadata
 
-TOLD = "fired"  # the probe that waits for an alert
-
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:

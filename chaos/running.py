@@ -7,10 +7,15 @@ loaded: permission, lock and journal have to be where the levers are.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chaos.traffic import STEADY, lately
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from chaos.alerts import Watch
     from chaos.client import Client
     from chaos.faults import Fault, Journal
@@ -48,6 +53,11 @@ class Running:
                 raise Refused(f"{name}: nobody knows which colour serves. Type ./dash status")
             return self.client.stack.host(f"app-{color}-{number}").name
         return self.client.stack.host(name).name
+
+    def well(self, alerts: Iterable[str]) -> bool:
+        """Tell whether answers came lately, all of them good, and none of some alerts is told."""
+        n, bad = lately(self.traffic.read() if self.traffic else {}, STEADY, time.time())
+        return bool(n) and not bad and self.watch is not None and self.watch.over(alerts)
 
     @property
     def began(self) -> float | None:

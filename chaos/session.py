@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("chaostoolkit")
 CALM = 120.0  # seconds that an alert of the experiment may still be told from before
-STEADY = 5  # seconds without a bad answer
 ACTIVE = "awk '$1 == \"active\" {print $2}' /etc/haproxy/maps/active.map"
 
 
@@ -179,9 +178,7 @@ class Session:
         """Wait until alerts are over and answers good; return when, None when it takes too long."""
         run, end = self.run, time.monotonic() + self.metadata.settles
         while time.monotonic() < end:
-            n, bad = traffic.lately(run.traffic.read() if run.traffic else {}, STEADY, time.time())
-            told = run.watch is None or not run.watch.over(self.metadata.alerts)
-            if n and not bad and not told:
+            if run.well(self.metadata.alerts):
                 return self._well()
             time.sleep(0.5)
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
@@ -14,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from chaos import leftovers, metadata, permission
-from chaos.client import ROOT, Client, read_inventory, stack_name
+from chaos.client import ROOT, Client, directory_of, read_inventory, stack_name
 from chaos.faults import Journal
 from chaos.lock import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import FrameType
 
     from chaos.client import Stack
@@ -128,7 +127,7 @@ def undo(name: str = "", *, quiet: bool = False) -> int:
         JournalError: a fault cannot be read.
         WorldError: the stack cannot be.
     """
-    directory = _directory() / "chaos"
+    directory = directory_of(os.environ) / "chaos"
     journal = Journal(directory / "faults")
     known = journal.read()
     faults = [fault for fault in known if fault.id == name or (not name and fault.holder.gone)]
@@ -143,15 +142,9 @@ def undo(name: str = "", *, quiet: bool = False) -> int:
     return 1 if left else 0
 
 
-def _directory() -> Path:
-    """Return where the stack's files lie, without asking for its hosts."""
-    name, lab = stack_name(), os.environ.get("DASH_LAB", "")
-    return ROOT / ".dash" / (f"{lab}.{name}" if lab else name)
-
-
 def show(*, as_json: bool) -> int:
     """Print what every experiment claims, and how it ended last."""
-    rows = [_row(name, _directory() / "chaos" / "runs") for name in metadata.names()]
+    rows = [_row(name, directory_of(os.environ) / "chaos" / "runs") for name in metadata.names()]
     if as_json:
         _say(json.dumps(rows, indent=1))
         return 0
@@ -178,12 +171,6 @@ def _row(name: str, runs: Path) -> Document:
         "name": name, "title": experiment["title"], "group": about.group, "weight": about.weight,
         "alerts": list(about.alerts), "takes": about.takes, "last": last,
     }  # fmt: skip
-
-
-def report(rest: list[str]) -> int:
-    """Hand over to the report, which reads the records of the runs."""
-    main: Callable[[list[str]], int] = importlib.import_module("chaos.report").main
-    return main(rest)
 
 
 def _say(line: str, stream: TextIO | None = None) -> None:

@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
     from ops.session import Session
 
-KEPT = (
-    "artifacts",
-    "chaos",
-    "logs",
-    "reports",
-    "timings.json",
-)  # what the next `up` or a reader may want
+# What the next `up` or a reader may want.
+KEPT = ("artifacts", "chaos", "logs", "reports", "timings.json")
 IMAGES = "localhost/dash-host"
 
 

@@ -26,9 +26,7 @@ def bring(host: str, days: int) -> None:
 
 def take_away(host: str) -> None:
     """Take the certificate and what is told of it away."""
-    if (run := running.opened()) is not None:
-        host = run.host(host)
-        levers.undo(take_away, {"host": host}, host=host, script=_take_away())
+    levers.undo_on(host, take_away, _take_away())
 
 
 def _take_away() -> str:

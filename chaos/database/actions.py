@@ -56,7 +56,7 @@ def use_up_connections(host: str = HOST) -> None:
 
 def free_connections(host: str = HOST) -> None:
     """Give the connections to PostgreSQL back."""
-    _undo(free_connections, host, _stop(CROWD))
+    levers.undo_on(host, free_connections, _stop(CROWD))
 
 
 def hold_locks(host: str = HOST, tables: str = "%", seconds: int = 600) -> None:
@@ -80,7 +80,7 @@ def hold_locks(host: str = HOST, tables: str = "%", seconds: int = 600) -> None:
 
 def release_locks(host: str = HOST) -> None:
     """End the transaction that holds the locks."""
-    _undo(release_locks, host, _release())
+    levers.undo_on(host, release_locks, _release())
 
 
 def forbid_writes(host: str = HOST) -> None:
@@ -94,7 +94,7 @@ def forbid_writes(host: str = HOST) -> None:
 
 def allow_writes(host: str = HOST) -> None:
     """Have transactions write again."""
-    _undo(allow_writes, host, _allow())
+    levers.undo_on(host, allow_writes, _allow())
 
 
 def deadlock(host: str = HOST) -> None:
@@ -117,13 +117,6 @@ def _do(undo: Callable[[str], None], host: str, how: str, script: str, mend: str
         undo, {"host": host}, what=f"PostgreSQL on {host} {how}", host=host, script=script,
         mend=mend,
     )  # fmt: skip
-
-
-def _undo(function: Callable[[str], None], host: str, script: str) -> None:
-    run = running.opened()
-    if run is not None:
-        host = run.host(host)
-        levers.undo(function, {"host": host}, host=host, script=script)
 
 
 def _sql(statement: str) -> str:

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from chaos import levers, running
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "answer_names", "cut", "hurry", "join", "lose", "silence_names", "slow",
@@ -34,7 +30,7 @@ def cut(host: str, to: str = DATABASE, port: int = PORT) -> None:
 def join(host: str, to: str = DATABASE, port: int = PORT) -> None:
     """Have a host reach another again, whatever was lost of its packets."""
     script = "\n".join(_forget(table) for table in (CUT, LOSS))
-    _undo(join, host, {"to": to, "port": port}, script)
+    levers.undo_on(host, join, script, to=to, port=port)
 
 
 def lose(host: str, percent: int, to: str = DATABASE, port: int = PORT) -> None:
@@ -72,7 +68,7 @@ def slow(host: str, milliseconds: int, to: str = DATABASE, port: int = PORT) -> 
 
 def hurry(host: str, to: str = DATABASE, port: int = PORT) -> None:
     """Have bytes take no longer than they must: new connections are direct again."""
-    _undo(hurry, host, {"to": to, "port": port}, _hurry())
+    levers.undo_on(host, hurry, _hurry(), to=to, port=port)
 
 
 def silence_names(host: str) -> None:
@@ -90,7 +86,7 @@ def silence_names(host: str) -> None:
 
 def answer_names(host: str) -> None:
     """Have the answers of name servers reach a host again."""
-    _undo(answer_names, host, {}, _forget(NAMES))
+    levers.undo_on(host, answer_names, _forget(NAMES))
 
 
 def _drop(host: str, to: str, port: int, percent: int | None = None) -> None:
@@ -111,13 +107,6 @@ def _drop(host: str, to: str, port: int, percent: int | None = None) -> None:
         join, {"host": host, "to": to, "port": port}, host=host, mend=_forget(table),
         what=f"{host} to {to}:{port} {how}", script=f"{_forget(table)}\nnft {shlex.quote(rules)}",
     )  # fmt: skip
-
-
-def _undo(function: Callable[..., None], host: str, more: dict[str, Any], script: str) -> None:
-    run = running.opened()
-    if run is not None:
-        host = run.host(host)
-        levers.undo(function, {"host": host, **more}, host=host, script=script)
 
 
 def _forget(table: str) -> str:

@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from chaos import metadata
+from chaos.client import ROOT, directory_of, stack_name
 from chaos.report import content, detections, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "chaos" / "detections.toml"
 OPEN = ROOT / "chaos" / "unfired.toml"
 DONE, FAILED = 0, 1
-
-
-def state(environ: Mapping[str, str], root: Path = ROOT) -> Path:
-    """Return where the stack of the environment keeps what chaos left (docs/architecture.md)."""
-    names = (environ.get("DASH_LAB", ""), environ.get("DASH_STACK") or "lab")
-    return root / ".dash" / ".".join(name for name in names if name) / "chaos"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,10 +39,10 @@ def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     args = (typed := parser()).parse_args(argv)
     if args.runs is not None and not args.runs.is_dir():
         typed.error(f"--runs is {args.runs}: there is no such directory")
-    chaos = state(environ)
+    chaos = directory_of(environ) / "chaos"
     runs, out = args.runs or chaos / "runs", args.out or chaos / "report"
     try:
-        found = content.collect(runs, metadata.names(), environ.get("DASH_STACK") or "lab")
+        found = content.collect(runs, metadata.names(), stack_name(environ))
         terminal.show(found, Console())
         from chaos.report import page  # noqa: PLC0415 -- pictures take a second to load
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import subprocess
 import time
 
-from chaos import runbook, running, traffic
+from chaos import runbook, running
 from chaos.client import ROOT, WorldError
 
 __all__ = ["follow"]
 
 ONE = 300.0  # seconds for one command
-STEADY = 5
 
 
 def follow(name: str, within: float, alert: str = "") -> list[str]:
@@ -39,9 +38,7 @@ def follow(name: str, within: float, alert: str = "") -> list[str]:
             raise WorldError(f"{line}: ended with {done.returncode}: {said[-1]}")
     end = time.monotonic() + within
     while time.monotonic() < end:
-        report = run.traffic.read() if run.traffic else {}
-        n, bad = traffic.lately(report, STEADY, time.time())
-        if n and not bad and run.watch is not None and run.watch.over([alert]):
+        if run.well([alert]):
             kept["mended"] = True
             return lines
         time.sleep(0.5)

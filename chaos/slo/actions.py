@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from chaos import levers, running
+from chaos import levers
 from chaos.client import ROOT, WorldError
 
 __all__ = ["restore_windows", "shorten_windows"]
@@ -32,8 +32,7 @@ def shorten_windows(by: int, host: str = MONITOR) -> None:
 
 def restore_windows(host: str = MONITOR) -> None:
     """Have the objectives judged by the real rules alone."""
-    if running.opened() is not None:
-        levers.undo(restore_windows, {"host": host}, host=host, script=_restore())
+    levers.undo_on(host, restore_windows, _restore())
 
 
 def _restore() -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOAD = {"rate": 40, "connections": 20, "sockets": 10, "streams": 5}
 MOST = 3600  # seconds: bounded, whatever becomes of the run
 START = 30.0  # seconds until all kinds of traffic had a good answer
+STEADY = 5  # seconds without a bad answer
 END = 30.0  # seconds to finish what is under way
 Report = dict[str, Any]
 

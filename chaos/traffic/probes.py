@@ -6,10 +6,9 @@ import time
 
 from chaos import running, traffic
 from chaos.client import WorldError
+from chaos.traffic import STEADY
 
 __all__ = ["bad_share", "edge_answers", "good_again"]
-
-STEADY = 5  # seconds without a bad answer
 
 
 def bad_share(seconds: int = STEADY) -> float:

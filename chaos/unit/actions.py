@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chaos import levers, running
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "fail", "flood", "forget", "freeze", "give_descriptors", "give_memory", "hush", "keep_killing",
@@ -31,7 +26,7 @@ def stop(host: str, unit: str = APP) -> None:
 
 def start(host: str, unit: str = APP) -> None:
     """Start a unit that was stopped, killed or has failed."""
-    _undo(start, host, unit, _start(unit))
+    levers.undo_on(host, start, _start(unit), unit=unit)
 
 
 def kill(host: str, unit: str = APP, signal: str = "KILL") -> None:
@@ -54,7 +49,7 @@ def freeze(host: str, unit: str = APP) -> None:
 
 def thaw(host: str, unit: str = APP) -> None:
     """Let a frozen unit go on."""
-    _undo(thaw, host, unit, _thaw(unit))
+    levers.undo_on(host, thaw, _thaw(unit), unit=unit)
 
 
 def keep_killing(host: str, unit: str = APP) -> None:
@@ -70,7 +65,7 @@ def keep_killing(host: str, unit: str = APP) -> None:
 
 def spare(host: str, unit: str = APP) -> None:
     """Kill a unit no more, and see that it runs."""
-    _undo(spare, host, unit, _spare(unit))
+    levers.undo_on(host, spare, _spare(unit), unit=unit)
 
 
 def take_memory(host: str, megabytes: int, unit: str = APP) -> None:
@@ -87,7 +82,7 @@ def take_memory(host: str, megabytes: int, unit: str = APP) -> None:
 
 def give_memory(host: str, unit: str = APP) -> None:
     """Give a unit the memory back that its file says."""
-    _undo(give_memory, host, unit, _give_memory(unit))
+    levers.undo_on(host, give_memory, _give_memory(unit), unit=unit)
 
 
 def take_descriptors(host: str, spare_ones: int = 0, unit: str = APP) -> None:
@@ -103,7 +98,7 @@ def take_descriptors(host: str, spare_ones: int = 0, unit: str = APP) -> None:
 
 def give_descriptors(host: str, unit: str = APP) -> None:
     """Allow a unit as many open files again as systemd gave it."""
-    _undo(give_descriptors, host, unit, _give_descriptors(unit))
+    levers.undo_on(host, give_descriptors, _give_descriptors(unit), unit=unit)
 
 
 def fail(host: str) -> None:
@@ -117,21 +112,11 @@ def fail(host: str) -> None:
 
 def forget(host: str) -> None:
     """Forget the unit that has failed."""
-    if (run := running.opened()) is not None:
-        host = run.host(host)
-        levers.undo(forget, {"host": host}, host=host, script=_forget())
+    levers.undo_on(host, forget, _forget())
 
 
 def _forget() -> str:
     return f"systemctl reset-failed {FAILED}.service 2>/dev/null || true"
-
-
-def _undo(function: Callable[..., None], host: str, unit: str, script: str) -> None:
-    run = running.opened()
-    if run is None:
-        return
-    host = run.host(host)
-    levers.undo(function, {"host": host, "unit": unit}, host=host, script=script)
 
 
 def _start(unit: str) -> str:
@@ -190,9 +175,7 @@ def flood(host: str, lines: int = 200_000) -> None:
 
 def hush(host: str) -> None:
     """End the flood."""
-    if (run := running.opened()) is not None:
-        host = run.host(host)
-        levers.undo(hush, {"host": host}, host=host, script=_hush())
+    levers.undo_on(host, hush, _hush())
 
 
 def _hush() -> str:

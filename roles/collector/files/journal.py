@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,16 @@ def text(value: object) -> str:
     return value[:LONGEST] if isinstance(value, str) else ""
 
 
+@lru_cache(maxsize=2)
+def position(cursor: str) -> tuple[str, int]:
+    """Return the journal that a cursor is of, and the number there; "" when it is none.
+
+    Asked twice of each entry, and once more as the newest one of the next.
+    """
+    found = CURSOR.match(cursor)
+    return (found["journal"], int(found["number"], 16)) if found else ("", 0)
+
+
 @dataclass
 class Figures:
     """What Prometheus is told; counted since this started."""
@@ -75,10 +86,8 @@ class Figures:
 
     def gap(self, entry: dict[str, object]) -> int:
         """Return how many lines are missing before an entry: journald numbers all it writes."""
-        before, now = CURSOR.match(self.newest), CURSOR.match(str(entry["__CURSOR"]))
-        if not before or not now or before["journal"] != now["journal"]:
-            return 0
-        return max(0, int(now["number"], 16) - int(before["number"], 16) - 1)
+        (journal, before), (same, now) = position(self.newest), position(str(entry["__CURSOR"]))
+        return max(0, now - before - 1) if journal and journal == same else 0
 
     def see(self, entry: dict[str, object]) -> None:
         """Count an entry, and what is lost before it."""

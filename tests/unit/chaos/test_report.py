@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from chaos.client import directory_of
 from chaos.record import Record
 from chaos.report import cli, content, detections, page, timeline, traffic, words
 from tests.unit.chaos import runs
@@ -219,7 +220,7 @@ def test_detection_times_are_published_beside_those_of_other_runs(tmp_path: Path
     ],
 )
 def test_runs_lie_with_the_stack(environ: dict[str, str], where: str) -> None:
-    assert cli.state(environ, Path("/x")) == Path("/x") / where
+    assert directory_of(environ, Path("/x")) / "chaos" == Path("/x") / where
 
 
 def test_the_command_ends_with_the_score(

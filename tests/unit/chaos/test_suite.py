@@ -31,7 +31,7 @@ def _lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stack's directory, with a program in the place of `chaos`."""
     monkeypatch.setattr(suite, "read_inventory", lambda _name: worlds.stack(tmp_path))
     monkeypatch.setattr(suite, "Client", World)
-    monkeypatch.setattr(suite, "_directory", lambda: tmp_path)
+    monkeypatch.setattr(suite, "directory_of", lambda _environ: tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
     return tmp_path
 
