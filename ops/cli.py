@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import STACKS
 from ops import session, variables
-from ops.commands import access, chaos, hosts, machine, options, release, report
+from ops.commands import access, chaos, hosts, load, machine, options, release, report
 from ops.console import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ VERBS: tuple[tuple[str, Callable[..., Any], str, dict[str, Any]], ...] = (
         )
     ),
     ("chaos", chaos.chaos, PROOFS, {}),
+    ("load", load.load, PROOFS, {}),
     ("doctor", machine.doctor, MACHINE, {}),
     ("env", machine.env, MACHINE, {}),
     ("test", machine.run_tests, MACHINE, PASS_ON),

@@ -22,6 +22,7 @@ WANTED: Mapping[str, float] = {
     "ops": 80.0,
     "infra": 80.0,
     "chaos": 80.0,
+    "loadtests": 80.0,
     "monitoring": 80.0,
     "ansible_collections/dash": 80.0,
 }

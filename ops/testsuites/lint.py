@@ -8,7 +8,10 @@ from pathlib import Path
 
 from ops.testsuites.parts import Part
 
-PACKAGES = ("app", "ops", "infra", "chaos", "monitoring", "ansible_collections/dash", "tests")
+PACKAGES = (
+    *("app", "ops", "infra", "chaos", "loadtests", "monitoring"),
+    *("ansible_collections/dash", "tests"),
+)
 BASELINE = ".secrets.baseline"
 
 

@@ -20,7 +20,7 @@ MADE_WITH = "type tools/lock"
 # Licences under which we may ship or use a package, as SPDX names and as older packages say them.
 LICENCES = re.compile(
     r"0BSD|Apache|BSD|GPL-[23]|GPLv[23]|GNU General Public License|ISC|LGPL|MIT|MPL"
-    r"|Mozilla Public License|PSF|Python Software Foundation|Unlicense|Zlib",
+    r"|Mozilla Public License|PSF|Python Software Foundation|Unlicense|Zlib|ZPL-2",
     re.IGNORECASE,
 )
 # Into the artifact that is handed on: licences that ask nothing of the service around them.

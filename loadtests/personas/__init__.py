@@ -1,0 +1,1 @@
+"""Who uses the service: one class and one module each."""
