@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="run one experiment, or all")
-    run.add_argument("name", help="of an experiment; all: one after the other")
+    run.add_argument("name", help="of an experiment or a suite (prove); all: one after the other")
     run.add_argument("--why", default="", help="a reason, which the records keep")
     run.add_argument("--json", action="store_true", help="one JSON document at the end")
     undo = verbs.add_parser("undo", help="undo what runs that are gone left broken")
@@ -43,8 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.verb == "run":
             if args.why:
                 os.environ[permission.WHY] = args.why
-            chosen = metadata.names() if args.name == "all" else [args.name]
-            return suite.run(chosen, as_json=args.json)
+            return suite.run(metadata.chosen(args.name), as_json=args.json)
         if args.verb == "undo":
             return suite.undo(args.fault, quiet=args.quiet)
         return suite.show(as_json=args.json)

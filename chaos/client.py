@@ -80,6 +80,7 @@ class Stack:
     chaos: bool  # whether it may be broken on purpose
     directory: Path
     url: str
+    preview: str  # where the colour answers that does not serve
     monitor: Mapping[str, str]
     hosts: Mapping[str, Host]
 
@@ -152,6 +153,7 @@ def as_stack(name: str, hosts: Mapping[str, Mapping[str, Any]]) -> Stack:
         chaos=bool(common.get("dash_chaos")),
         directory=Path(str(common["dash_state_dir"])),
         url=str(common["dash_public_url"]),
+        preview=str(common["dash_preview_url"]),
         monitor={str(k): str(v) for k, v in dict(common["dash_monitor_urls"]).items()},
         hosts={host: Host.read(host, known) for host, known in sorted(hosts.items())},
     )

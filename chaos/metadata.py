@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from chaos.client import Stack
 
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
+ALL = "all"
+SUITES = ("prove",)  # prove: short, on the idle colour, a condition of a deploy
 Group = Literal["app", "database", "network", "provider", "monitor", "release"]
+Address = Literal["public", "preview"]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -50,6 +53,7 @@ class Metadata(_Strict):
 
     name: Literal["dash"]
     group: Group
+    address: Address = "public"  # where own traffic goes; preview: to the idle colour
     alerts: tuple[str, ...] = ()
     weight: Annotated[int, Field(ge=1, le=5)]
     target_recovery_seconds: Annotated[float, Field(gt=0)]
@@ -103,7 +107,7 @@ def load(name: str, folder: Path = EXPERIMENTS) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:
-        known = ", ".join(names(folder))
+        known = ", ".join((ALL, *SUITES, *names(folder)))
         raise BadExperiment(f"there is no experiment {name!r}: known are {known}") from None
     except yaml.YAMLError as error:
         raise BadExperiment(f"{path}: {' '.join(str(error).split())}") from None
@@ -115,6 +119,15 @@ def load(name: str, folder: Path = EXPERIMENTS) -> dict[str, Any]:
 def names(folder: Path = EXPERIMENTS) -> list[str]:
     """Return the names of all experiments."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def chosen(name: str, folder: Path = EXPERIMENTS) -> list[str]:
+    """Return the experiments that a word means: all, a suite (their tag), or one by its name."""
+    if name == ALL:
+        return names(folder)
+    if name in SUITES:
+        return [each for each in names(folder) if name in load(each, folder).get("tags", ())]
+    return [name]
 
 
 def name_of(title: str, folder: Path = EXPERIMENTS) -> str:

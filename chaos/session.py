@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from chaoslib.exceptions import InterruptExecution
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chaos.metadata import Metadata
 
 logger = logging.getLogger("chaostoolkit")
+OK = 200
 CALM = 120.0  # seconds that an alert of the experiment may still be told from before
 ACTIVE = "awk '$1 == \"active\" {print $2}' /etc/haproxy/maps/active.map"
 
@@ -57,16 +58,17 @@ class Session:
             Skipped: the stack lacks what it needs.
             WorldError: the service is not well, or cannot be reached.
         """
-        client, why = Client(read_inventory(stack_name())), permission.why()
-        permission.check(client.stack, why)
+        stack, why = read_inventory(stack_name()), permission.why()
+        permission.check(stack, why)
         known = metadata.of(experiment)
+        client = Client(stack if known.address == "public" else replace(stack, url=stack.preview))
         title = str(experiment["title"])
         name = metadata.name_of(title)
         chaos = client.stack.directory / "chaos"
         directory = chaos / "runs" / f"{time.strftime('%Y%m%dT%H%M%S')}-{name}"
         journal = Journal(chaos / "faults")
         session = cls(name, title, known, directory, Running(client=client, journal=journal), why)
-        if reason := known.lacking(client.stack):
+        if reason := known.lacking(stack) or _idle(known, client):
             session._keep(outcome.skipped(name, title, known, reason, time.time()))
             raise Skipped(f"{name}: skipped: {reason}")
         try:
@@ -203,6 +205,13 @@ class Session:
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
+
+
+def _idle(known: Metadata, client: Client) -> str:
+    """Return why the idle colour cannot be broken, "" when it answers or is not asked for."""
+    if known.address == "preview" and client.request("/readyz").status != OK:
+        return "no release stands ready on the idle colour: ./dash deploy --prove chaos runs it"
+    return ""
 
 
 __all__ = ["Refused", "Session", "Skipped", "WorldError"]

@@ -14,7 +14,10 @@ def chaos(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(help="An experiment, or all; without it they are listed.", metavar="NAME"),
+        typer.Argument(
+            help="An experiment, prove (what a deploy may ask for), or all; none: a list.",
+            metavar="NAME",
+        ),
     ] = None,
     *,
     report: Annotated[bool, typer.Option("--report", help="Then the score and a report.")] = False,

@@ -25,6 +25,12 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
+class Prove(StrEnum):
+    """What a release must stand besides its proof on the preview address."""
+
+    CHAOS = "chaos"
+
+
 class Color(StrEnum):
     """The two halves of the application hosts."""
 
@@ -48,6 +54,10 @@ def deploy(  # noqa: PLR0913 -- one parameter for each option
         int | None,
         typer.Option(min=0, metavar="SECONDS", help="How long to watch after the switch."),
     ] = None,
+    prove: Annotated[
+        Prove | None,
+        typer.Option(help="What it must stand besides, on the idle colour, before it serves."),
+    ] = None,
     window: Annotated[
         int | None,
         typer.Option(min=0, metavar="HOURS", help="How long releases stay fit to return to."),
@@ -64,6 +74,7 @@ def deploy(  # noqa: PLR0913 -- one parameter for each option
         "dash_why": why,
         "dash_plan_only": plan,
         "dash_force": force,
+        "dash_prove": prove.value if prove else None,
         "dash_watch_seconds": watch,
         "dash_window_hours": window,
     }

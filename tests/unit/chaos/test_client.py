@@ -185,7 +185,8 @@ def test_the_inventory_is_read_as_ansible_tells_it(
 ) -> None:
     known: dict[str, Any] = {
         "dash_stack": {"__ansible_unsafe": "lab"}, "dash_provider": "podman", "dash_chaos": True,
-        "dash_state_dir": "/x", "dash_public_url": "https://h", "dash_monitor_urls": {},
+        "dash_state_dir": "/x", "dash_public_url": "https://h", "dash_preview_url": "https://i",
+        "dash_monitor_urls": {},
         "dash_address": "10.0.0.1", "dash_role": "db", "dash_color": "", "ansible_host": "10.0.0.1",
     }  # fmt: skip
     document = json.dumps({"_meta": {"hostvars": {"db-1": known}}})

@@ -41,6 +41,18 @@ def test_it_says_of_itself_what_it_must_and_is_undone_whatever_happens(name: str
         assert (ROOT / "docs" / "runbooks" / f"{alert}.md").exists(), alert
 
 
+def test_a_suite_is_what_has_its_tag_and_breaks_nothing_but_the_idle_colour() -> None:
+    proved = metadata.chosen("prove")
+
+    assert (metadata.chosen("all"), metadata.chosen("app_stopped")) == (NAMES, ["app_stopped"])
+    assert len(proved) >= 3
+    for name in proved:
+        experiment = metadata.load(name)
+        steps = [*experiment["method"], *experiment["rollbacks"]]
+        hosts = {s["provider"]["arguments"]["host"] for s in steps if s["type"] == "action"}
+        assert (hosts, metadata.of(experiment).address) == ({"idle-1"}, "preview"), name
+
+
 def test_a_title_belongs_to_one_experiment() -> None:
     titles = [metadata.load(name)["title"] for name in NAMES]
     assert len(set(titles)) == len(titles)
@@ -73,7 +85,7 @@ def test_one_that_says_nothing_of_itself_is_refused() -> None:
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
-    with pytest.raises(BadExperiment, match=re.escape(f"'moon': known are {NAMES[0]}")):
+    with pytest.raises(BadExperiment, match=re.escape(f"'moon': known are all, prove, {NAMES[0]}")):
         metadata.load("moon")
 
 

@@ -12,7 +12,7 @@ import pytest
 from chaoslib.exceptions import InterruptExecution
 
 from chaos import control, running, session, slo
-from chaos.client import Alert, Silent, Stack, WorldError
+from chaos.client import Alert, Reply, Silent, Stack, WorldError
 from chaos.faults import Journal
 from chaos.session import Refused, Session, Skipped
 from chaos.traffic import Traffic
@@ -57,9 +57,14 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(worlds.stack(tmp_path))
     world.says = "blue\n"
     monkeypatch.setattr(session, "read_inventory", lambda _name: world.stack)
-    monkeypatch.setattr(session, "Client", lambda _stack: world)
+    monkeypatch.setattr(session, "Client", lambda known: _to(world, known))
     monkeypatch.setattr(session, "Traffic", Steady)
     monkeypatch.delenv("DASH_CHAOS_WHY", raising=False)
+    return world
+
+
+def _to(world: World, known: Stack) -> World:
+    world.stack = known
     return world
 
 
@@ -270,6 +275,35 @@ def test_an_alert_from_before_refuses_the_fault(
     about = {**EXPERIMENT["extensions"][0], "alerts": ["AppDown"]}
     with pytest.raises(Refused, match="AppDown is told already"):
         Session.begin({**EXPERIMENT, "extensions": [about]})
+
+
+PREVIEW = {
+    **EXPERIMENT,
+    "extensions": [{**EXPERIMENT["extensions"][0], "address": "preview"}],
+}
+
+
+def test_own_traffic_goes_to_the_preview_address_when_the_idle_colour_is_broken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "request", lambda _path: Reply(status=200, seconds=0))
+    run = Session.begin(PREVIEW)
+
+    unit.stop("idle-1")
+
+    assert run.run.client.stack.url == "https://127.0.0.1:2"
+    assert run.finish(journal())["outcome"] == "passed"
+
+
+def test_an_idle_colour_without_a_release_is_passed_over_and_the_record_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "request", lambda _path: Reply(status=503, seconds=0))
+    with pytest.raises(Skipped, match="no release stands ready on the idle colour"):
+        Session.begin(PREVIEW)
+
+    (record,) = world.stack.directory.glob("chaos/runs/*/record.json")
+    assert json.loads(record.read_text())["outcome"] == "skipped"
 
 
 def test_the_control_ends_a_refused_experiment_before_its_method(world: World) -> None:

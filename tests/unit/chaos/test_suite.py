@@ -102,7 +102,7 @@ def test_a_stack_that_does_not_allow_it_is_not_even_tried(
 
 def test_an_unknown_experiment_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "moon"]) == 2
-    assert "there is no experiment 'moon': known are app_" in capsys.readouterr().err
+    assert "there is no experiment 'moon': known are all, prove, app_" in capsys.readouterr().err
 
 
 def test_nothing_left_is_said_or_kept_quiet(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ def stack(directory: Path, **common: Any) -> Stack:
     known = {
         "dash_stack": "lab", "dash_provider": "podman", "dash_chaos": True,
         "dash_state_dir": str(directory), "dash_public_url": "https://127.0.0.1:1",
+        "dash_preview_url": "https://127.0.0.1:2",
         "dash_monitor_urls": {"prometheus": "https://p", "alertmanager": "https://a"},
         "ansible_user": "ansible", "ansible_ssh_private_key_file": "/key",
         "ansible_ssh_common_args": "-o StrictHostKeyChecking=yes", **common,

@@ -42,6 +42,7 @@ def test_every_verb_of_the_contract_has_help(checkout: Checkout) -> None:
         ),
         (["deploy", "--reason", "fix"], "deploy", {"dash_why": "fix"}),
         (["deploy", "--watch", "0"], "deploy", {"dash_watch_seconds": 0}),
+        (["deploy", "--prove", "chaos"], "deploy", {"dash_prove": "chaos"}),
         (["deploy", "--from", "staging"], "deploy", {"dash_from": "staging"}),
         (["rollback"], "rollback", {"dash_reason": "other"}),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +96,59 @@ def _check_arguments(played: Played) -> None:
     assert activate["config_hash"] == sha(activate["config"])
     assert played.of("edge_switch", state="switched")[0]["args"]["confirm_within"] == 61
     assert [e["id"] for e in played.of("ledger_carry")[0]["args"]["entries"]] == [lease["id"]]
+
+
+PASSED = {"name": "idle_killed", "outcome": "passed", "line": "idle_killed: passed"}
+
+
+def test_a_release_that_stands_chaos_is_switched_to_and_the_ledger_says_what_it_stood(
+    deploying: Theatre,
+) -> None:
+    deploying.scenario["records"] = [PASSED]
+    played = deploying.play("deploy", dash_prove="chaos", dash_why="a better echo")
+
+    assert played.entry["verdicts"]["chaos"] == [PASSED]
+    assert played.hosts("edge_switch", state="confirmed") == ["edge-1"]
+    asked = json.loads((deploying.directory / "chaos.json").read_text())
+    assert asked["words"] == ["run", "prove", "--json"]
+    assert asked["why"] == f"deploy of {C.name}: a better echo"
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        ([PASSED, {"outcome": "failed", "line": "idle_cut: bad answers"}], "idle_cut: bad answers"),
+        ([PASSED, {"outcome": "skipped", "line": "idle_cut: skipped"}], "idle_cut: skipped"),
+        ([], "said"),
+        (None, "lab is broken by somebody else now"),
+    ],
+    ids=["failed", "skipped proves nothing", "none was run", "refused"],
+)
+def test_a_release_that_does_not_stand_chaos_never_serves(
+    deploying: Theatre, records: list[dict[str, str]] | None, why: str
+) -> None:
+    if records is not None:
+        deploying.scenario["records"] = records
+    played = deploying.play("deploy", dash_prove="chaos")
+
+    assert untouched(played)
+    assert ended(played, "failed", 1).endswith(why)
+
+
+def test_a_stack_that_may_not_be_broken_refuses_before_anything_changes(
+    deploying: Theatre,
+) -> None:
+    deploying.chaos = False
+    deploying.set(serving().small(), C)
+    played = deploying.play("deploy", dash_prove="chaos")
+
+    assert "lab does not allow chaos: set dash:chaos to" in played.line
+    assert not played.of("lease")
+
+
+def test_nothing_is_broken_unless_it_is_asked_for(deploying: Theatre) -> None:
+    assert deploying.play("deploy").entry["verdicts"]["chaos"] == []
+    assert not (deploying.directory / "chaos.json").exists()
 
 
 def test_a_deploy_leaves_no_process_behind(deploying: Theatre) -> None:

@@ -73,6 +73,7 @@ class Theatre:
 
     directory: Path
     preview_url: str
+    chaos: bool = True  # whether the stack may be broken on purpose
     scenario: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,6 +88,9 @@ class Theatre:
         ops.mkdir(parents=True)
         for name in ("__init__", "artifact", "prober"):
             (ops / f"{name}.py").symlink_to(FAKES / f"{name}.py")
+        (self.root / "chaos").mkdir()
+        (self.root / "chaos/__init__.py").touch()
+        (self.root / "chaos/__main__.py").symlink_to(FAKES / "suite.py")
         (ops / "heartbeat.py").symlink_to(ROOT / "ops/heartbeat.py")
         (self.state / "secrets").mkdir(parents=True)
         (self.state / "secrets/prober_key").write_text("key\n", encoding="utf-8")
@@ -162,6 +166,7 @@ class Theatre:
             "dash_preview_url": self.preview_url,
             "dash_network": "none",
             "dash_provider": "podman",
+            "dash_chaos": self.chaos,
             "dash_python": sys.executable,
             # The configuration of the stand-ins' releases, whatever the defaults say
             "release_watch_seconds": 1,

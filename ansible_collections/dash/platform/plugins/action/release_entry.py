@@ -140,6 +140,7 @@ class ActionModule(ActionBase):
             "quarantine": [made["digest"]] if went_back else quarantine,
             "verdicts": {
                 "prove": registered(variables, "release_proved", "judged") or {},
+                "chaos": registered(variables, "release_broken", "records") or [],
                 "watch": registered(variables, "release_watched", "judged") or {},
             },
             "timings": timings_of(variables, controller.parse_time(decided["started_at"]), now),
