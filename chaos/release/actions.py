@@ -16,10 +16,13 @@ from chaos.host import actions as hosts
 if TYPE_CHECKING:
     from chaos.running import Running
 
-__all__ = ["deploy", "deploy_and_die", "deploy_and_lose", "recover"]
+__all__ = [
+    "change_settings", "deploy", "deploy_and_die", "deploy_and_lose", "recover", "restore_settings",
+]  # fmt: skip
 
 WHOLE = 600.0  # seconds for one release
 KILL = "systemctl kill --kill-whom=main --signal=KILL dash-app.service"
+SETTINGS = "/etc/dash/current/app.env"
 WATCH = 5  # seconds of the watch window: own traffic goes on anyway
 
 
@@ -60,6 +63,29 @@ def deploy_and_die(step: str = "7 switch") -> None:
     _wait(run, process, step)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=WHOLE)
+
+
+def change_settings(host: str) -> None:
+    """Start a host's service with settings that no release recorded."""
+    host = running.current().host(host)
+    levers.do(
+        restore_settings, {"host": host}, what=f"{host} with settings nobody recorded", host=host,
+        mend=_restore_settings(),
+        script=f"cp -p {SETTINGS} {SETTINGS}.kept\necho '# by hand' >> {SETTINGS}\n"
+        "systemctl restart dash-app",
+    )  # fmt: skip
+
+
+def restore_settings(host: str) -> None:
+    """Start it with the settings again that were recorded."""
+    levers.undo_on(host, restore_settings, _restore_settings())
+
+
+def _restore_settings() -> str:
+    return (
+        f"if [ -e {SETTINGS}.kept ]; then mv {SETTINGS}.kept {SETTINGS}; "
+        "systemctl restart dash-app; fi"
+    )
 
 
 def recover() -> None:

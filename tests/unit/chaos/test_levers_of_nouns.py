@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from chaos import runbook
 from chaos.alerts import Watch
@@ -16,17 +17,31 @@ from chaos.certificate import actions as certificate
 from chaos.client import Alert, Reply, Silent, WorldError
 from chaos.clock import actions as clock
 from chaos.clock import probes as clocks
+from chaos.edge import actions as edge
 from chaos.host import actions as host
+from chaos.logs import actions as logs
+from chaos.notifications import actions as notices
 from chaos.provider import actions as provider
 from chaos.provider import probes as models
+from chaos.release import actions as release
 from chaos.release import probes as releases
 from chaos.release import step_begun
+from chaos.rules import actions as rules
 from chaos.runbook import actions as following
 from chaos.traffic import Traffic, absent, lately
 from chaos.traffic import probes as traffic
 from chaos.unit import actions as unit
 from chaos.unit import probes as units
 from tests.unit.chaos.world import World, opened
+
+
+def _remove(name: str) -> Callable[[str], None]:
+    return lambda host: rules.remove(name, host)
+
+
+def _right(host: str) -> None:
+    edge.put_right(host, "serving")
+
 
 PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, Any], str, str]] = [
     (unit.stop, unit.start, {}, "systemctl stop dash-app.service", "systemctl start"),
@@ -38,6 +53,15 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, Any], str, s
     (unit.flood, unit.hush, {}, "seq -f 'flood %.0f' 200000", "systemctl stop dash-chaos-flood"),
     (certificate.bring, certificate.take_away, {"days": 2}, "-days 2", "rm -f /etc/dash/chaos-"),
     (clock.skew, clock.set_right, {"seconds": -90}, "FAKETIME=-90s", "daemon-reload; systemctl"),
+    (logs.lose, logs.read_again, {}, "journalctl --vacuum-time=1us", "start dash-journal"),
+    (logs.say_much, logs.be_quiet, {"letters": 3}, "'xxx %.0f' 8000", "dash-chaos-speaker.service"),
+    (logs.send_old, logs.send_no_more, {}, "60 days ago", "stop dash-chaos-old-lines.service"),
+    (notices.add_deaf, notices.forget_deaf, {}, "receiver: chaos-deaf", "alertmanager.yml.kept /"),
+    (rules.add_failing, _remove("failing"), {}, "up * on (job) up", "rm /etc/prometheus/rules.d"),
+    (rules.add_unreadable, _remove("unreadable"), {}, "'1 +'", "rules.d/chaos_unreadable.yml"),
+    (edge.write_elsewhere, _right, {}, "echo 'active green' >", "set map /etc/haproxy/maps"),
+    (edge.send_elsewhere, _right, {}, "active.map active green'", "active.map active blue'"),
+    (release.change_settings, release.restore_settings, {}, "# by hand", "mv /etc/dash/current"),
     (unit.fail, unit.forget, {}, "--unit=dash-chaos-failed /bin/false", "reset-failed"),
 ]
 
@@ -294,3 +318,32 @@ def test_a_step_of_a_release_is_known_by_its_events(tmp_path: Path) -> None:
     assert step_begun(tmp_path, 4, "7 switch")
     assert not step_begun(tmp_path, 5.5, "7 switch")
     assert not step_begun(tmp_path, 4, "8 watch")
+
+
+def test_a_limit_is_lowered_in_a_copy_of_the_real_rule(tmp_path: Path) -> None:
+    with opened(tmp_path) as (_, world):
+        rules.lower("SeriesMany", 50000, 100)
+        rules.remove("SeriesMany")
+
+    script = world.scripts[1][1]
+    text = script.split("<<'END-OF-RULES'\n")[1].split("END-OF-RULES")[0]
+    (group,) = yaml.safe_load(text)["groups"]
+    (rule,) = group["rules"]
+    assert rule["expr"] == "prometheus_tsdb_head_series > 100"
+    assert (rule["alert"], rule["labels"]["scaled"]) == ("SeriesMany", "50000 to 100")
+    assert rule["for"] == "1m"
+
+
+@pytest.mark.parametrize(
+    ("alert", "limit", "said"),
+    [
+        ("Moon", 1, "monitoring/rules have no alert Moon"),
+        ("SeriesMany", 4, "does not have the limit 4 once: prometheus_tsdb_head_series > 50000"),
+    ],
+)
+def test_a_limit_that_is_not_there_is_not_lowered(
+    tmp_path: Path, alert: str, limit: int, said: str
+) -> None:
+    with opened(tmp_path) as (_, world), pytest.raises(WorldError, match=said):
+        rules.lower(alert, limit, 1)
+    assert world.scripts == []

@@ -1,0 +1,1 @@
+"""Which colour an edge sends clients to."""

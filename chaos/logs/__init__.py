@@ -1,0 +1,1 @@
+"""Log lines on their way from a host to Loki."""
