@@ -107,13 +107,15 @@ def take(directory: str, leave: int) -> str:
     """Return the script that takes the room of a directory's disk."""
     file = f"{directory}/{BALLAST}"
     # fallocate takes room without writing it.
-    script = (
+    take = (
         f"read -r block blocks free <<< $(stat -f -c '%S %b %a' {directory})\n"
         f"take=$(((free - blocks * {leave} / 100) * block))\n"
         f"[ $take -le 0 ] || fallocate -l $take {file}"
     )
-    rest = f"\ndd if=/dev/zero of={file}-rest bs=4k 2>/dev/null || true"
-    return script if leave else script + rest
+    if leave:
+        return take
+    # Who writes meanwhile was quicker: what is left is taken all the same.
+    return f"{take} || true\ndd if=/dev/zero of={file}-rest bs=4k 2>/dev/null || true"
 
 
 def carry_back(directory: str, unit: str) -> str:
