@@ -23,6 +23,7 @@ def skew(host: str, seconds: int, unit: str = APP) -> None:
         set_right, {"host": host, "unit": unit}, host=host, mend=_right(unit),
         what=f"clock of {unit} on {host} {seconds:+d} s off",
         script=f"mkdir -p {FOLDER} $(dirname {file})\ncd {FOLDER}\n"
+        "apt-get --quiet --quiet update > /dev/null\n"  # hosts keep no lists of packages
         "apt-get --quiet --quiet download libfaketime > /dev/null\n"
         "dpkg --extract libfaketime_*.deb .\n"
         f"library=$(echo {FOLDER}/usr/lib/*/faketime/libfaketimeMT.so.1)\n"
