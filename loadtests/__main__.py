@@ -1,4 +1,4 @@
-"""`python -m loadtests`: run a shape of load and judge it, or list the shapes."""
+"""`python -m loadtests`: run a shape of load and judge it, or what belongs to that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from loadtests import run, shapes
+from loadtests import accounts, run, shapes, target
 from loadtests.run import USAGE, Wish
 from loadtests.shapes import ShapeError
 from loadtests.target import COLOURS, TargetError
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="one JSON document at the end")
     again = verbs.add_parser("report", help="write the report of a run again")
     again.add_argument("folder", type=Path, help="of the run")
+    verbs.add_parser("clear", help="remove the accounts that a killed run left behind")
     listed = verbs.add_parser("list", help="the shapes")
     listed.add_argument("--json", action="store_true", help="as one JSON document")
     return top
@@ -42,6 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.verb == "list":
         return _show(as_json=args.json)
     try:
+        if args.verb == "clear":
+            return _clear()
         if args.verb == "report":
             return run.report(args.folder)
         return run.run(
@@ -54,6 +57,13 @@ def main(argv: list[str] | None = None) -> int:
     except (ShapeError, TargetError) as error:
         sys.stderr.write(f"load: {error}\n")
         return USAGE
+
+
+def _clear() -> int:
+    if many := accounts.forgotten(target.load()):
+        word = "account" if many == 1 else "accounts"
+        sys.stdout.write(f"removed: {many} {word} of a run that was killed\n")
+    return DONE
 
 
 def _show(*, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""Accounts and keys of a run: made through `./dash`, kept 0600, removed at the end.
+"""Accounts and keys of a run: made by the service's command line, kept 0600, removed at the end.
 
 The keys may ask a million times a minute: a run measures the service, not its rate limits. What a
 killed run left behind is removed by the next one.
@@ -7,8 +7,10 @@ killed run left behind is removed by the next one.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -19,10 +21,13 @@ from loadtests import lock
 from loadtests.target import ROOT, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from loadtests.target import Target
+
+    # Runs the service's command line, and gives (exit code, document or what is wrong) of each.
+    Ask = Callable[[Sequence[Sequence[str]]], list[tuple[int, Any]]]
 
 FILE = "accounts.json"
 RATE = 1_000_000  # requests a minute of a key: the most that the service gives
@@ -70,27 +75,45 @@ def lent(target: Target, owners: int, run: str) -> Iterator[Path]:
     """
     with lock.held(target.folder):
         path = target.folder / FILE
-        dash = _dash(target)
-        clear(path, dash)
+        ask = _asks(target)
+        clear(path, ask)
         emails = tuple(f"load-{run}-{number}@load.example.org" for number in range(1, owners + 1))
         write(path, Accounts(emails))  # a run that is killed meanwhile leaves word of them
         try:
-            write(path, make(target, emails, dash))
+            write(path, make(target, emails, ask))
             yield path
         finally:
-            clear(path, dash)
+            clear(path, ask)
 
 
-def make(
-    target: Target, emails: tuple[str, ...], dash: Callable[[list[str]], dict[str, Any]]
-) -> Accounts:
+def forgotten(target: Target) -> int:
+    """Remove what a killed run left behind; return how many accounts it was.
+
+    Raises:
+        TargetError: they cannot be removed.
+    """
+    path = target.folder / FILE
+    try:
+        with lock.held(target.folder):
+            many = len(read(path).emails) if path.exists() else 0
+            clear(path, _asks(target))
+    except lock.Held:  # they are of a run that goes on
+        return 0
+    return many
+
+
+def make(target: Target, emails: tuple[str, ...], ask: Ask) -> Accounts:
     """Make users with a key each, and a password for the first. Raises TargetError."""
     may = [word for name in MAY for word in ("--permission", name)]
-    keys = []
-    for email in emails:
-        words = ["key", "create", "--user", email, "--create-user", "--name", "load"]
-        keys.append(str(dash([*words, "--rate", str(RATE), *may])["key"]))
-    token = dash(["user", "password-link", "--email", emails[0]])["token"]
+    rest = ["--create-user", "--name", "load", "--rate", str(RATE), *may]
+    words = [["key", "create", "--user", email, *rest] for email in emails]
+    words.append(["user", "password-link", "--email", emails[0]])
+    answers = ask(words)
+    for (code, found), (noun, verb, *_) in zip(answers, words, strict=True):
+        if code:
+            raise TargetError(f"{noun} {verb}: {found}; type ./dash status")
+    *made, link = (found for _, found in answers)
+    keys, token = tuple(str(each["key"]) for each in made), link["token"]
     password = secrets.token_urlsafe(24)
     body = json.dumps({"token": token, "password": password}).encode()
     request = urllib.request.Request(  # noqa: S310 -- loopback alone, see target
@@ -104,35 +127,38 @@ def make(
             pass
     except OSError as error:
         raise TargetError(f"{target.url} takes no password: {error}; type ./dash doctor") from None
-    return Accounts(emails, tuple(keys), password)
+    return Accounts(emails, keys, password)
 
 
-def clear(path: Path, dash: Callable[[list[str]], dict[str, Any]]) -> None:
+def clear(path: Path, ask: Ask) -> None:
     """Remove the accounts that a file names, and the file. Raises TargetError."""
     if not path.exists():
         return
-    for email in read(path).emails:
-        try:
-            dash(["user", "delete", "--email", email])
-        except TargetError as error:
-            if "there is no user" not in str(error):
-                raise
+    emails = read(path).emails
+    for email, (code, said) in zip(
+        emails, ask([["user", "delete", "--email", email] for email in emails]), strict=True
+    ):
+        if code and "there is no user" not in said:
+            raise TargetError(f"{email} is not removed: {said}; type ./dash status")
     path.unlink()
 
 
-def _dash(target: Target) -> Callable[[list[str]], dict[str, Any]]:
-    """Return what runs a verb of `./dash` and gives its document."""
+def _asks(target: Target) -> Ask:
+    """Return what runs the service's command line, all of it in one go."""
 
-    def run(words: list[str]) -> dict[str, Any]:
+    def ask(argvs: Sequence[Sequence[str]]) -> list[tuple[int, Any]]:
         done = subprocess.run(
-            ["./dash", "--stack", target.stack, "--json", *words],
+            [sys.executable, "-m", "ops.asking"],
+            input=json.dumps([[*argv, "--json"] for argv in argvs]),
             cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS,
-            stdin=subprocess.DEVNULL,
+            env={**os.environ, "DASH_STACK": target.stack},
         )  # fmt: skip
         if done.returncode:
-            lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-            raise TargetError(f"./dash {' '.join(words[:2])}: {lines[-1]}")
-        found: dict[str, Any] = json.loads(done.stdout or "{}")
-        return found
+            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            raise TargetError(lines[-1])
+        return [
+            (each["rc"], each["stderr"].strip() if each["rc"] else json.loads(each["stdout"]))
+            for each in json.loads(done.stdout)
+        ]
 
-    return run
+    return ask

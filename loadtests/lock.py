@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 FILE = "lock"
 
 
+class Held(TargetError):
+    """Another load runs on the stack."""
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder for the block: two loads would measure each other.
 
     Raises:
-        TargetError: somebody else has it; the line names the process.
+        Held: somebody else has it; the line names the process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600)  # not inherited by programs
@@ -30,7 +34,7 @@ def held(folder: Path) -> Iterator[None]:
     except OSError:
         who = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(handle)
-        raise TargetError(
+        raise Held(
             f"a load already runs on this stack (process {who}): wait for its end, or end it"
         ) from None
     try:

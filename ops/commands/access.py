@@ -156,36 +156,20 @@ def service(noun: str, words: str) -> Callable[..., int]:
 
 
 def _app(session: Session, argv: list[str]) -> int:
-    """Run the service's own command line on an app host and print what it says.
-
-    The answer may hold a new key, or a link that opens once: it is read from a file that only this
-    user can read, and the file is gone before anything is printed.
-    """
-    from ops import playbook
+    """Run the service's own command line on an app host and print what it says."""
+    from ops import asking
 
     if session.json:
         argv = [*argv, "--json"]  # the document is the service's own
     if not set(argv[1:2]) & set(LOOKS_ONLY) and not set(argv) & set(HELP):
         session.confirm(f"run {' '.join(argv[:2])} on")
-    path = session.state_dir / "app.json"
-    path.unlink(missing_ok=True)
     with session.err.status("asking the service"):
-        played = playbook.play(
-            session, "app", {"dash_app_argv": argv}, log=session.scratch_log("app")
-        )
-    if not path.exists():
-        played.check()
-        raise UserError(f"the service gave no answer: type ./dash status (all of it: {played.log})")
-    try:
-        answer = session.read("app.json")
-    finally:
-        path.unlink(missing_ok=True)
-    for console, stream in ((session.out, "stdout"), (session.err, "stderr")):
-        if text := str(answer.get(stream) or "").rstrip():
-            console.out(text, highlight=False)
-    code = int(answer["rc"])
+        (answer,) = asking.ask(session, [argv])
+    for console, text in ((session.out, answer.stdout), (session.err, answer.stderr)):
+        if text.rstrip():
+            console.out(text.rstrip(), highlight=False)
     known = {0: ExitCode.DONE, 2: ExitCode.USAGE, 4: ExitCode.DECISION}
-    return known.get(code, ExitCode.FAILED)
+    return known.get(answer.rc, ExitCode.FAILED)
 
 
 def _become(argv: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -185,34 +184,6 @@ def test_accounts_are_read_by_this_user_alone_and_not_shown(tmp_path: Path) -> N
     assert accounts.read(file) == given
     assert "dash_key" not in repr(given)
     assert "word" not in repr(given)
-
-
-def test_accounts_that_a_killed_run_left_are_removed_even_if_some_are_gone(tmp_path: Path) -> None:
-    file, asked = tmp_path / "accounts.json", []
-    accounts.write(file, Accounts(("a@b.c", "d@e.f")))
-
-    def dash(words: list[str]) -> dict[str, Any]:
-        asked.append(words)
-        if words[-1] == "a@b.c":
-            raise TargetError("./dash user delete: there is no user a@b.c")
-        return {}
-
-    accounts.clear(file, dash)
-
-    assert asked == [["user", "delete", "--email", email] for email in ("a@b.c", "d@e.f")]
-    assert not file.exists()
-
-
-def test_accounts_that_cannot_be_removed_stay_known(tmp_path: Path) -> None:
-    file = tmp_path / "accounts.json"
-    accounts.write(file, Accounts(("a@b.c",)))
-
-    def dash(_words: list[str]) -> dict[str, Any]:
-        raise TargetError("the stack is down")
-
-    with pytest.raises(TargetError, match="is down"):
-        accounts.clear(file, dash)
-    assert json.loads(file.read_text())["emails"] == ["a@b.c"]
 
 
 def test_the_folder_of_a_load_lies_in_the_stacks_own() -> None:

@@ -166,13 +166,15 @@ def test_open_prints_addresses_and_where_the_passwords_are(checkout: Checkout) -
 
 
 def test_a_new_key_is_printed_and_its_file_is_gone(checkout: Checkout) -> None:
-    checkout.writes("app.json", {"rc": 0, "stdout": "dash_abc_secret\n", "stderr": "made\n"})
+    checkout.writes(
+        "app.json", {"answers": [{"rc": 0, "stdout": "dash_abc_secret\n", "stderr": "made\n"}]}
+    )
     code, out, err = checkout.dash("key", "create", "--user", "a@b.c", "--create-user")
 
     assert (code, out) == (0, "dash_abc_secret\n")
     assert err.endswith("made\n")
     assert checkout.variables == {
-        "dash_app_argv": ["key", "create", "--user", "a@b.c", "--create-user"]
+        "dash_app_argvs": [["key", "create", "--user", "a@b.c", "--create-user"]]
     }  # fmt: skip
     assert not (checkout.state / "app.json").exists()
     assert "secret" not in "".join(
@@ -192,17 +194,17 @@ def test_an_answer_that_cannot_be_read_is_gone_too(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize(("rc", "code"), [(0, 0), (1, 1), (2, 2), (3, 1), (4, 4)])
 def test_the_services_exit_code_becomes_ours(checkout: Checkout, rc: int, code: int) -> None:
-    checkout.writes("app.json", {"rc": rc, "stdout": "", "stderr": "no such user"})
+    checkout.writes("app.json", {"answers": [{"rc": rc, "stdout": "", "stderr": "no such user"}]})
 
     assert checkout.dash("user", "list")[0] == code
 
 
 def test_with_json_the_answer_is_one_document(checkout: Checkout) -> None:
-    checkout.writes("app.json", {"rc": 0, "stdout": '{"keys": []}\n', "stderr": ""})
+    checkout.writes("app.json", {"answers": [{"rc": 0, "stdout": '{"keys": []}\n', "stderr": ""}]})
     _, out, _ = checkout.dash("key", "list", "--json")
 
     assert json.loads(out) == {"keys": []}
-    assert checkout.variables == {"dash_app_argv": ["key", "list", "--json"]}
+    assert checkout.variables == {"dash_app_argvs": [["key", "list", "--json"]]}
 
 
 def test_a_play_that_fails_is_its_reason(checkout: Checkout) -> None:
@@ -224,7 +226,7 @@ def test_a_play_without_an_answer_says_so(checkout: Checkout) -> None:
 )  # fmt: skip
 def test_looking_at_production_asks_nobody(checkout: Checkout, argv: list[str]) -> None:
     checkout.stack = "production"
-    checkout.writes("app.json", {"rc": 0, "stdout": "", "stderr": ""})
+    checkout.writes("app.json", {"answers": [{"rc": 0, "stdout": "", "stderr": ""}]})
 
     assert checkout.dash("--stack", "production", *argv)[0] == 0
 
@@ -232,11 +234,13 @@ def test_looking_at_production_asks_nobody(checkout: Checkout, argv: list[str]) 
 @pytest.mark.parametrize("noun", ["user", "key", "session", "audit", "llm"])
 def test_every_noun_of_the_service_is_reached_word_by_word(checkout: Checkout, noun: str) -> None:
     """Also words that are options of ours elsewhere, or that the service alone knows."""
-    checkout.writes("app.json", {"rc": 0, "stdout": "x\n", "stderr": ""})
+    checkout.writes("app.json", {"answers": [{"rc": 0, "stdout": "x\n", "stderr": ""}]})
     code, out, _ = checkout.dash(noun, "do", "--new-option", "a b", "--", "--stack")
 
     assert (code, out) == (0, "x\n")
-    assert checkout.variables == {"dash_app_argv": [noun, "do", "--new-option", "a b", "--stack"]}
+    assert checkout.variables == {
+        "dash_app_argvs": [[noun, "do", "--new-option", "a b", "--stack"]]
+    }
 
 
 @pytest.mark.parametrize("noun", ["user", "key", "session", "audit", "llm"])

@@ -107,5 +107,18 @@ def test_what_was_left_is_undone_and_said(
     assert "chaos: undone: db-1 frozen, left by process 7" in capsys.readouterr().err
 
 
+def test_accounts_of_a_killed_load_are_removed_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Broken(tmp_path, monkeypatch, code=0, says="removed: 2 accounts of a killed run")
+    left = broken.session.state_dir / "load" / "accounts.json"
+    left.parent.mkdir()
+    left.write_text("{}")
+    leftovers.undo(Session(stack="lab", environ={}, root=tmp_path))
+
+    assert broken.calls.read_text().splitlines()[0] == "-m loadtests clear"
+    assert "load: removed: 2 accounts of a killed run" in capsys.readouterr().err
+
+
 def test_the_verb_is_where_people_look_for_it() -> None:
     assert (chaos.chaos.__doc__ or "").startswith("Break the stack on purpose")

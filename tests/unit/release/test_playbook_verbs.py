@@ -331,10 +331,12 @@ def test_status_tells_of_hosts_that_do_not_answer(theatre: Theatre) -> None:
 def test_the_answer_of_the_service_is_for_the_terminal_alone(theatre: Theatre) -> None:
     theatre.set(serving().small())
     theatre.scenario["documents"]["key list"] = {"key": "dk_secret"}
-    played = theatre.play("app", dash_app_argv=["key", "list"])
+    played = theatre.play("app", dash_app_argvs=[["key", "list"], ["key", "list"]])
 
     assert played.code == 0, played.output
     answer = theatre.state / "app.json"
-    assert "dk_secret" in json.loads(answer.read_text())["stdout"]
+    first, second = json.loads(answer.read_text())["answers"]
+    assert "dk_secret" in first["stdout"]
+    assert "dk_secret" in second["stdout"]
     assert answer.stat().st_mode & 0o777 == 0o600
     assert "dk_secret" not in played.output
