@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import contextlib
 import subprocess
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from chaos import levers, release, running
 from chaos.client import ROOT, WorldError
@@ -57,12 +58,20 @@ def deploy_and_lose(host: str, step: str = "5 stage") -> dict[str, Any]:
 
 
 def deploy_and_die(step: str = "7 switch") -> None:
-    """Release a variant, and kill the controller with all it started when it comes to a step."""
+    """Release a variant, and kill the controller with all it started when it comes to a step.
+
+    Raises:
+        WorldError: the release did not come to it, or was over before its controller was dead.
+    """
     run = running.current()
     process = _start(run, bad=False, what=f"a release whose controller died at {step}")
     _wait(run, process, step)
-    os.killpg(process.pid, signal.SIGKILL)
+    _kill_all(psutil.Process(process.pid))
     process.communicate(timeout=WHOLE)
+    if not _open(run):
+        raise WorldError(
+            f"nothing was left open at {step}: the release was over before it was dead"
+        )
 
 
 def change_settings(host: str) -> None:
@@ -97,18 +106,41 @@ def recover() -> None:
 
 def _abort(run: Running) -> None:
     """Undo an open operation; where none is open there is nothing to do."""
-    found = run.client.sh("edge-1", "cat /var/lib/dash/edge/operation.json 2>/dev/null || true")
-    if not found.strip():
+    if not _open(run):
         return
     done = subprocess.run(
         ["./dash", "--yes", "abort"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=WHOLE,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    left = run.client.sh("edge-1", "cat /var/lib/dash/edge/operation.json 2>/dev/null || true")
-    if left.strip():
+    if _open(run):
         said = (done.stdout + done.stderr).strip().splitlines() or ["no reason given"]
         raise WorldError(f"an operation is still open: {said[-1]}")
+
+
+def _open(run: Running) -> bool:
+    """Tell whether an edge has an open operation."""
+    found = run.client.sh("edge-1", "cat /var/lib/dash/edge/operation.json 2>/dev/null || true")
+    return bool(found.strip())
+
+
+def _kill_all(process: psutil.Process) -> None:
+    """Kill a program and all it started, whatever group they put themselves into: a power cut.
+
+    What is started while others die has no parent by then, or is found by the next look.
+    """
+    while found := [each for each in _tree(process) if each.status() != psutil.STATUS_ZOMBIE]:
+        for each in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        psutil.wait_procs(found[1:], timeout=1)
+
+
+def _tree(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _start(run: Running, *, bad: bool, what: str) -> subprocess.Popen[str]:

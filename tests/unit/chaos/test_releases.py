@@ -111,11 +111,14 @@ def test_a_controller_is_killed_with_all_it_started_when_it_comes_to_the_step(
 ) -> None:
     script(
         checkout / "dash",
-        # The step last: it is killed as soon as that can be read.
-        "#!/bin/sh\nsleep 60 & echo $! >child\n"
+        # In a session of its own, as ansible-playbook is. The step last: it is killed as soon as
+        # that can be read.
+        "#!/bin/sh\nsetsid sh -c 'echo $$ >child; sleep 60' &\n"
+        "until [ -s child ]; do sleep 0.01; done\n"
         'printf \'{"t": 9999999999, "step": "7 switch | x"}\\n\' >logs/x.events\nwait\n',
     )
-    with opened(checkout):
+    with opened(checkout) as (_, world):
+        world.says = '{"state": "begun"}'
         actions.deploy_and_die()
     child = int((checkout / "child").read_text())
     end = time.monotonic() + 10  # a signal is there at once, its end when it has the processor
@@ -123,6 +126,16 @@ def test_a_controller_is_killed_with_all_it_started_when_it_comes_to_the_step(
         time.sleep(0.01)
     assert not alive(child)
     assert os.getpid() != child
+
+
+def test_a_release_that_was_over_before_its_controller_died_proves_nothing(checkout: Path) -> None:
+    script(
+        checkout / "dash",
+        "#!/bin/sh\n"
+        'printf \'{"t": 9999999999, "step": "7 switch | x"}\\n\' >logs/x.events\nsleep 9\n',
+    )
+    with opened(checkout), pytest.raises(WorldError, match="nothing was left open at 7 switch"):
+        actions.deploy_and_die()
 
 
 def test_a_release_that_ends_before_the_step_is_told(checkout: Path) -> None:
