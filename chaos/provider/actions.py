@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 import time
@@ -77,12 +78,17 @@ def _calls(provider: str) -> int:
     return int(json.loads(said)[provider]["total"])
 
 
-def keep_asking(seconds: float, model: str = "gpt") -> int:
-    """Ask a model again and again for some seconds; return how many calls were answered well."""
+def keep_asking(seconds: float, models: Sequence[str] = ("gpt",)) -> int:
+    """Ask models in turn for some seconds; return how many calls were answered well.
+
+    An open breaker closes when its own provider is called: another one's answer does not help it.
+    """
     if running.opened() is None:  # a rollback of a run that was refused
         return 0
     end, good = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
+    for model in itertools.cycle(models):
+        if time.monotonic() >= end:
+            break
         good += ask(model).status == 200  # noqa: PLR2004 -- HTTP's
         time.sleep(0.5)
     return good
