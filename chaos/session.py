@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from chaos.client import Alert
     from chaos.metadata import Metadata
 
 logger = logging.getLogger("chaostoolkit")
 OK = 200
+SCALED = "scaled"  # tag of an experiment, and label of its alerts
 CALM = 120.0  # seconds that an alert of the experiment may still be told from before
 ACTIVE = "awk '$1 == \"active\" {print $2}' /etc/haproxy/maps/active.map"
 
@@ -45,6 +47,7 @@ class Session:
     directory: Path
     run: Running
     why: str
+    scaled: bool = False  # limits or windows are lowered: the real alerts are none of its own
     started: float = field(default_factory=time.time)
     stack: ExitStack = field(default_factory=ExitStack)
     problems: list[str] = field(default_factory=list)  # faults that are not undone
@@ -67,7 +70,8 @@ class Session:
         chaos = client.stack.directory / "chaos"
         directory = chaos / "runs" / f"{time.strftime('%Y%m%dT%H%M%S')}-{name}"
         journal = Journal(chaos / "faults")
-        session = cls(name, title, known, directory, Running(client=client, journal=journal), why)
+        run, scaled = Running(client=client, journal=journal), SCALED in experiment.get("tags", ())
+        session = cls(name, title, known, directory, run, why, scaled)
         if reason := known.lacking(stack) or _idle(known, client):
             session._keep(outcome.skipped(name, title, known, reason, time.time()))
             raise Skipped(f"{name}: skipped: {reason}")
@@ -94,7 +98,7 @@ class Session:
         self.stack.callback(logger.removeHandler, handler)
         run.color = run.client.sh("edge-1", ACTIVE).strip()
         self._calm()
-        run.watch = Watch(run.client.alerts)
+        run.watch = Watch(self._told)
         run.watch.start()
         self.stack.callback(run.watch.stop)
         run.client.key()
@@ -108,10 +112,19 @@ class Session:
     def _calm(self) -> None:
         """Wait until no alert of the experiment is told from before. Raises Refused."""
         end = time.monotonic() + CALM
-        while told := {a.name for a in self.run.client.alerts()} & set(self.metadata.alerts):
+        while told := {a.name for a in self._told()} & set(self.metadata.alerts):
             if time.monotonic() > end:
                 raise Refused(f"{', '.join(sorted(told))} is told already: mend that first")
             time.sleep(1)
+
+    def _told(self) -> list[Alert]:
+        """Return what somebody is told of now. Raises Silent.
+
+        What an earlier outage spent of a budget is told for hours, and hides nothing of what the
+        lowered rules say: those alerts have a label.
+        """
+        alerts, names = self.run.client.alerts(), self.metadata.alerts
+        return [a for a in alerts if not self.scaled or a.name not in names or SCALED in a.labels]
 
     def finish(self, journal: dict[str, Any]) -> dict[str, Any]:
         """Undo all of it twice, wait until all is well, and keep the record; return that."""

@@ -44,7 +44,8 @@ def rule(given: dict[str, Any], by: int) -> dict[str, Any]:
     words = given["annotations"]
     return {
         **made,
-        "labels": {**given["labels"], "scaled": str(by)},
+        # A name of its own for the objective too: the real page would hold the scaled ticket back.
+        "labels": {**given["labels"], "scaled": str(by), "slo": f"{{{{ $labels.slo }}}}/{by}"},
         "annotations": {
             **words, "summary": f"{words['summary']} (windows divided by {by}, for an experiment)"
         },

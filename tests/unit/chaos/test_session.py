@@ -306,6 +306,25 @@ def test_an_idle_colour_without_a_release_is_passed_over_and_the_record_says_so(
     assert json.loads(record.read_text())["outcome"] == "skipped"
 
 
+def test_a_scaled_experiment_goes_by_scaled_alerts_alone(world: World) -> None:
+    """What was spent before is told for hours: that neither refuses it nor counts as found."""
+    world.told = [Alert(name="BudgetBurns", labels={"slo": "availability"}, started=0)]
+    about = {**EXPERIMENT["extensions"][0], "alerts": ["BudgetBurns"]}
+    run = Session.begin({**EXPERIMENT, "tags": ["app", "scaled"], "extensions": [about]})
+    watch = run.run.watch
+    assert watch is not None
+    watch.once()
+    assert watch.fired == {}
+
+    world.told.append(Alert(name="BudgetBurns", labels={"scaled": "60"}, started=0))
+    watch.once()
+    assert list(watch.fired) == ["BudgetBurns"]
+    unit.stop("serving-1")
+    world.told.pop()
+    watch.once()
+    run.finish(journal())
+
+
 def test_the_control_ends_a_refused_experiment_before_its_method(world: World) -> None:
     refused(world, chaos=False)
     with pytest.raises(InterruptExecution, match="does not allow chaos"):

@@ -22,7 +22,8 @@ def test_every_burn_rate_is_there_with_its_factor_and_budget() -> None:
         " and slo60:error:ratio6h > 1 * slo60:budget:ratio"
         " and avg_over_time(slo60:all:rate5m[4320s]) * 4320 * slo60:known:ratio3d > 100"
     )
-    assert slowly["labels"] == {"severity": "ticket", "scaled": "60"}
+    own = {"scaled": "60", "slo": "{{ $labels.slo }}/60"}
+    assert slowly["labels"] == {"severity": "ticket", **own}
     assert [r["alert"] for r in SCALED if "alert" in r] == [alert for alert, *_ in slo.BURNS]
 
 
