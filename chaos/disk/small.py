@@ -115,7 +115,7 @@ def take(directory: str, leave: int) -> str:
     if leave:
         return take
     # A hole in a file that a program has mapped would kill it once there is no block for it
-    # (Prometheus: queries.active): that is another fault than a disk on which nothing can be written.
+    # (Prometheus: queries.active): another fault than a disk that is full.
     holes = (
         f"find {directory} -xdev -type f -size +0 -size -1024k -exec "
         "sh -c 'fallocate -l $(stat -c %s \"$1\") \"$1\"' - {} \\;\n"
