@@ -39,8 +39,6 @@ RULES: Sequence[Rule] = (
     Rule("edge: requests that wait for a server", 1, "the edge's connections to the service",
          "more app hosts of a colour"),
     Rule("edge: cpu of HAProxy", 0.85, "HAProxy", "more edges, or vCPUs of the edge"),
-    Rule("database: share of the most connections", 0.85, "the database's connections",
-         "max_connections, or smaller pools"),
     Rule("sign-in: seconds (mean)", 2.0, "the threads that check passwords",
          "DASH_APP_HASH_THREADS and vCPUs"),
 )  # fmt: skip

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 STEP = 5  # seconds; the monitor scrapes that often
 SECONDS = 10.0
 RATE = "[20s]"
+BEFORE = 60.0  # seconds that are looked at before a run
+BUSY = f'1 - avg(rate(node_cpu_seconds_total{{mode="idle",role="app"}}{RATE}))'
 
 Series = dict[str, list[tuple[float, float]]]
 
@@ -33,9 +35,7 @@ def _pool(state: str) -> str:
 
 # By name: the expression, and the label that tells its series apart ("": one series).
 QUERIES: Mapping[str, tuple[str, str]] = {
-    "cpu of the machine": (
-        f'1 - avg(rate(node_cpu_seconds_total{{mode="idle",role="app"}}{RATE}))', "",
-    ),
+    "cpu of the machine": (BUSY, ""),
     "cpu of the service (cores)": (
         f'sum by (color) (rate(process_cpu_seconds_total{{job="app"}}{RATE}))', "color",
     ),
@@ -58,9 +58,7 @@ QUERIES: Mapping[str, tuple[str, str]] = {
         "sum by (proxy) (haproxy_backend_current_queue)", "proxy",
     ),
     "edge: cpu of HAProxy": ("1 - avg(haproxy_process_idle_time_percent) / 100", ""),
-    "database: share of the most connections": (
-        "sum(pg_stat_activity_count) / max(pg_settings_max_connections)", "",
-    ),
+    "database: connections": ("sum by (state) (pg_stat_activity_count > 0)", "state"),
     "database: transactions a second": (
         f'sum(rate(pg_stat_database_xact_commit{{datname="dash"}}{RATE}))', "",
     ),
@@ -91,6 +89,18 @@ def gather(target: Target, start: float, end: float) -> tuple[dict[str, Series],
     except Silent as error:
         return found, str(error)
     return found, ""
+
+
+def busy(target: Target, start: float) -> float | None:
+    """Return the machine's CPU in the minute before something began; None: nobody knows."""
+    if not target.prometheus:
+        return None
+    try:
+        found = read(_ask(target, BUSY, start - BEFORE, start), "")
+    except Silent:
+        return None
+    values = [value for points in found.values() for _, value in points]
+    return sum(values) / len(values) if values else None
 
 
 def versions(server: Mapping[str, Series]) -> list[str]:

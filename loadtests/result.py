@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from loadtests.prometheus import Series
 
 FORMAT = 1
+QUIET = 0.5  # of the machine's CPUs before a run: above it, what was too slow may be others' doing
 
 
 def of(
@@ -22,11 +23,24 @@ def of(
     silent: str,
     machine: Machine,
     versions: list[str],
+    *,
+    busy: float | None = None,
 ) -> dict[str, Any]:
-    """Return the document: nothing in it is guessed, what is not known is empty or says why."""
+    """Return the document: nothing in it is guessed, what is not known is empty or says why.
+
+    Args:
+        measured: what locust left.
+        server: series of the run.
+        silent: why there are none.
+        machine: where it ran.
+        versions: releases that served.
+        busy: the machine's CPU before the run, None: not known.
+    """
     return {
         "format": FORMAT,
         **measured,
+        "verdict": undisturbed(measured, busy),
+        "busy_before": busy,
         "version": ", ".join(versions),
         "machine": asdict(machine),
         "server": server,
@@ -35,6 +49,19 @@ def of(
         "nearest": bottleneck.highest(server),
         "capacity": capacity.of(measured, machine.cpus),
     }
+
+
+def undisturbed(measured: dict[str, Any], busy: float | None) -> dict[str, Any]:
+    """Return the verdict; what a machine that was busy anyway made too slow is nobody's fault."""
+    verdict: dict[str, Any] = measured["verdict"]
+    slow = verdict["outcome"] == "missed" or measured["knee"] is not None
+    if not slow or busy is None or busy <= QUIET:
+        return verdict
+    why = (
+        f"the machine was {busy:.0%} busy with other things before the run: what was too slow in "
+        "it is not the service's doing; run it again on a quiet machine"
+    )
+    return {**verdict, "outcome": "inconclusive", "why": [why, *verdict["why"]]}
 
 
 def line(document: dict[str, Any]) -> str:

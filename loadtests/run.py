@@ -55,10 +55,11 @@ def run(wish: Wish) -> int:
     progress = sys.stderr if wish.as_json else sys.stdout
     progress.write(f"load {shape.name}: {shape.about}, {shape.seconds:.0f} s; log: {folder}\n")
     progress.flush()
+    began = time.time()
     left = locusting.run(_command(wish, shape, folder), folder, shape.seconds)
     if left.document is None:
         return _nothing(left, folder, as_json=wish.as_json)
-    document = assemble(left.document, aim, keep=wish.keep)
+    document = assemble(left.document, aim, prometheus.busy(aim, began), keep=wish.keep)
     write(folder, document)
     code = CODES[document["verdict"]["outcome"]]
     if wish.as_json:
@@ -85,11 +86,13 @@ def directory(aim: Target, shape: str) -> Path:
     return aim.folder / "runs" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{shape}"
 
 
-def assemble(measured: dict[str, Any], aim: Target, *, keep: bool) -> dict[str, Any]:
+def assemble(
+    measured: dict[str, Any], aim: Target, busy: float | None, *, keep: bool
+) -> dict[str, Any]:
     """Return the whole result: what locust measured, the server's side, and what follows."""
     here = baseline.machine(aim)
     server, silent = prometheus.gather(aim, measured["began"], measured["ended"])
-    document = result.of(measured, server, silent, here, prometheus.versions(server))
+    document = result.of(measured, server, silent, here, prometheus.versions(server), busy=busy)
     file = baseline.path(aim, measured["shape"])
     document["baseline"] = baseline.compare(document, file)
     if keep:

@@ -32,13 +32,24 @@ def run(session: Session, judged: str) -> int:
     code = attached.run(session, "loadtests", words, says=not session.json)
     if code != ExitCode.DONE:
         if session.json:
-            session.show({"verdict": "inconclusive", "exit_code": code, "run": str(folder)}, "")
+            known = {"why": why} if (why := unknown(folder)) else {}
+            document = {"verdict": "inconclusive", "exit_code": code, "run": str(folder), **known}
+            session.show(document, "")
         return code
     document = judge(folder)
     attached.run(session, "loadtests", ["report", str(folder)], says=False)
     code = CODES[document["verdict"]]
     session.show({**document, "exit_code": int(code), "run": str(folder)}, lines(document, judged))
     return code
+
+
+def unknown(folder: Path) -> list[str]:
+    """Return why a run measured nothing that can be judged; [] where it did not come so far."""
+    try:
+        verdict = json.loads((folder / RESULT).read_text("utf-8"))["verdict"]
+    except OSError:
+        return []
+    return [str(line) for line in verdict["why"]]
 
 
 def judge(folder: Path) -> dict[str, Any]:

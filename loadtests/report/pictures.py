@@ -136,10 +136,8 @@ PANELS: Mapping[str, tuple[str, ...]] = {
         "edge: requests that wait for a server",
     ),
     "in flight": ("requests in flight", "gateway: calls under way"),
-    "share of connections in use": (
-        "pool: share in use of the most",
-        "database: share of the most connections",
-    ),
+    "share of the pool in use": ("pool: share in use of the most",),
+    "connections of the database": ("database: connections",),
     "sign-in, mean seconds": ("sign-in: seconds (mean)",),
     "transactions a second": ("database: transactions a second",),
     "agents connected": ("agents connected",),

@@ -29,6 +29,7 @@ class Prove(StrEnum):
     """What a release must stand besides its proof on the preview address."""
 
     CHAOS = "chaos"
+    LOAD = "load"
 
 
 class Color(StrEnum):

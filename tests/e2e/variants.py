@@ -134,6 +134,7 @@ VARIANTS: dict[str, Edit] = {
     "dies": _dies,
     "answers_500": _middleware("raise RuntimeError('bad release')"),
     "is_slow": _middleware("await _asyncio.sleep(0.4)"),
+    "is_slower": _middleware("await _asyncio.sleep(0.05)"),  # a deploy's proof does not mind
     "bad_after_switch": _middleware(
         "if _seen['n'] > 450: raise RuntimeError('bad after the switch')"
     ),

@@ -10,6 +10,7 @@ import pytest
 
 from loadtests import baseline, bottleneck, capacity, prometheus, result
 from loadtests.__main__ import main
+from loadtests.judge import table
 from loadtests.report import page, pictures
 from loadtests.target import Target
 from tests.unit.loadtests import results
@@ -191,6 +192,14 @@ def test_the_verdict_and_its_reason_stand_in_one_line(outcome: str) -> None:
     assert result.line(results.document(verdict=verdict)) == f"knee {outcome}: one; two"
 
 
+def test_two_releases_that_were_measured_have_not_passed_yet() -> None:
+    assert table(results.document()).splitlines()[-1] == "passed: stage 2: api p95 is 300 ms"
+    verdict = {"outcome": "passed", "checks": [], "why": []}
+    both = results.document(blocks=[], verdict=verdict, knee=None)
+
+    assert table(both).splitlines()[-1] == "both releases were measured"
+
+
 def test_a_result_is_a_document_of_json() -> None:
     document = results.document()
 
@@ -199,3 +208,27 @@ def test_a_result_is_a_document_of_json() -> None:
 
 def _as_json(found: object) -> object:
     return json.loads(json.dumps(found))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "knee", "busy", "wanted"),
+    [
+        ("missed", None, 0.9, "inconclusive"),
+        ("missed", None, 0.5, "missed"),
+        ("missed", None, None, "missed"),
+        ("passed", None, 0.9, "passed"),
+        ("passed", 1, 0.9, "inconclusive"),
+    ],
+)
+def test_what_was_too_slow_on_a_machine_that_was_busy_anyway_is_held_against_nobody(
+    outcome: str, knee: int | None, busy: float | None, wanted: str
+) -> None:
+    measured = results.measured(knee=knee)
+    verdict = {**measured["verdict"], "outcome": outcome}
+    found = result.of(
+        {**measured, "verdict": verdict}, {}, "", results.MACHINE, ["0.1.0"], busy=busy
+    )["verdict"]
+
+    assert found["outcome"] == wanted
+    assert ("90% busy with other things" in found["why"][0]) == (wanted == "inconclusive")
+    assert found["why"][-1] == verdict["why"][-1]

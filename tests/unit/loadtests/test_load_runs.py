@@ -82,6 +82,14 @@ def test_a_monitor_that_does_not_answer_is_said_and_judges_nothing(tmp_path: Pat
     assert silent.startswith("http://127.0.0.1:1: ")
 
 
+def test_the_minute_before_is_asked_for_and_not_known_without_an_answer(
+    monitored: Target,
+) -> None:
+    assert prometheus.busy(monitored, 100.0) == 0.75
+    assert "start=40&end=100" in Prometheus.asked[0]
+    assert prometheus.busy(Target("https://127.0.0.1:1"), 100.0) is None
+
+
 def test_an_answer_that_is_none_is_silence() -> None:
     with pytest.raises(Silent, match="Prometheus answered without a result"):
         prometheus.read({"status": "error"}, "")

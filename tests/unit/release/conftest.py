@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.certificates import certificate
+from tests.unit.release.stand import C, serving
 from tests.unit.release.theatre import Theatre
 
 if TYPE_CHECKING:
@@ -65,4 +66,12 @@ def _theatre(tmp_path: Path, preview: Preview) -> Theatre:
     theatre = Theatre(tmp_path, preview.url)
     (theatre.state / "ca.pem").write_bytes(preview.ca.read_bytes())
     preview.status, preview.body = 200, {"status": "ready", "checks": {"database": "ok"}}
+    return theatre
+
+
+@pytest.fixture(name="deploying")
+def _deploying(theatre: Theatre, preview: Preview) -> Theatre:
+    """C is deployed to blue while B serves on green and A is warm on blue."""
+    preview.version = C.name
+    theatre.set(serving().small(), C)
     return theatre

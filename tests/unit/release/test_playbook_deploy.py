@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.release.ending import ended, untouched
 from tests.unit.release.stand import A, B, C, serving, sha, stand
 
 if TYPE_CHECKING:
@@ -16,34 +16,6 @@ if TYPE_CHECKING:
 
 # Each plays a whole playbook, 5 to 30 s: with --all. The sample has the real lab instead.
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
-
-
-@pytest.fixture(name="deploying")
-def _deploying(theatre: Theatre, preview: Preview) -> Theatre:
-    """C is deployed to blue while B serves on green and A is warm on blue."""
-    preview.version = C.name
-    theatre.set(serving().small(), C)
-    return theatre
-
-
-def ended(played: Played, outcome: str, exit_code: int) -> str:
-    """Check how it ended and that it was recorded and closed; return the last line."""
-    assert (played.document["outcome"], played.document["exit_code"]) == (outcome, exit_code), (
-        played.output
-    )
-    assert (played.code == 0) == (exit_code == 0)
-    assert played.entry["outcome"] == outcome
-    taken = played.of("lease", state="present")[-1]["args"]["id"]
-    assert "edge-1" in played.hosts("operation", lease=taken)
-    assert "\n" not in played.line
-    return played.line
-
-
-def untouched(played: Played) -> bool:
-    """Tell whether clients could not have noticed: no switch, nothing done to the active colour."""
-    return not played.of("edge_switch", state="switched") and "app-green-1" not in played.hosts(
-        "release_activate"
-    )
 
 
 def test_a_deploy_takes_its_steps_in_order(deploying: Theatre) -> None:
@@ -96,59 +68,6 @@ def _check_arguments(played: Played) -> None:
     assert activate["config_hash"] == sha(activate["config"])
     assert played.of("edge_switch", state="switched")[0]["args"]["confirm_within"] == 61
     assert [e["id"] for e in played.of("ledger_carry")[0]["args"]["entries"]] == [lease["id"]]
-
-
-PASSED = {"name": "idle_killed", "outcome": "passed", "line": "idle_killed: passed"}
-
-
-def test_a_release_that_stands_chaos_is_switched_to_and_the_ledger_says_what_it_stood(
-    deploying: Theatre,
-) -> None:
-    deploying.scenario["records"] = [PASSED]
-    played = deploying.play("deploy", dash_prove="chaos", dash_why="a better echo")
-
-    assert played.entry["verdicts"]["chaos"] == [PASSED]
-    assert played.hosts("edge_switch", state="confirmed") == ["edge-1"]
-    asked = json.loads((deploying.directory / "chaos.json").read_text())
-    assert asked["words"] == ["run", "prove", "--json"]
-    assert asked["why"] == f"deploy of {C.name}: a better echo"
-
-
-@pytest.mark.parametrize(
-    ("records", "why"),
-    [
-        ([PASSED, {"outcome": "failed", "line": "idle_cut: bad answers"}], "idle_cut: bad answers"),
-        ([PASSED, {"outcome": "skipped", "line": "idle_cut: skipped"}], "idle_cut: skipped"),
-        ([], "said"),
-        (None, "lab is broken by somebody else now"),
-    ],
-    ids=["failed", "skipped proves nothing", "none was run", "refused"],
-)
-def test_a_release_that_does_not_stand_chaos_never_serves(
-    deploying: Theatre, records: list[dict[str, str]] | None, why: str
-) -> None:
-    if records is not None:
-        deploying.scenario["records"] = records
-    played = deploying.play("deploy", dash_prove="chaos")
-
-    assert untouched(played)
-    assert ended(played, "failed", 1).endswith(why)
-
-
-def test_a_stack_that_may_not_be_broken_refuses_before_anything_changes(
-    deploying: Theatre,
-) -> None:
-    deploying.chaos = False
-    deploying.set(serving().small(), C)
-    played = deploying.play("deploy", dash_prove="chaos")
-
-    assert "lab does not allow chaos: set dash:chaos to" in played.line
-    assert not played.of("lease")
-
-
-def test_nothing_is_broken_unless_it_is_asked_for(deploying: Theatre) -> None:
-    assert deploying.play("deploy").entry["verdicts"]["chaos"] == []
-    assert not (deploying.directory / "chaos.json").exists()
 
 
 def test_a_deploy_leaves_no_process_behind(deploying: Theatre) -> None:

@@ -86,7 +86,7 @@ class Theatre:
             (plugins / "action" / f"{name}.py").symlink_to(FAKES / "module.py")
         ops = self.root / "ops"
         ops.mkdir(parents=True)
-        for name in ("__init__", "artifact", "prober"):
+        for name in ("__init__", "__main__", "artifact", "prober"):
             (ops / f"{name}.py").symlink_to(FAKES / f"{name}.py")
         (self.root / "chaos").mkdir()
         (self.root / "chaos/__init__.py").touch()

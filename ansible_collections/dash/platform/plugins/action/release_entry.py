@@ -46,9 +46,10 @@ def conclude(task_vars: Document) -> tuple[str, str]:
     if said(task_vars, "release_undone"):
         switched = registered(task_vars, "release_switched", "color")
         return ("reverted" if switched else "failed"), outcome.first_failure(task_vars)
-    proved = registered(task_vars, "release_proved", "judged") or {}
-    if proved.get("verdict") == "inconclusive":
-        return "paused", str(proved["why"])
+    for name in ("release_proved", "release_loaded"):
+        judged = registered(task_vars, name, "judged") or {}
+        if judged.get("verdict") == "inconclusive":
+            return "paused", str(judged["why"])
     return "done", ""
 
 
@@ -141,6 +142,7 @@ class ActionModule(ActionBase):
             "verdicts": {
                 "prove": registered(variables, "release_proved", "judged") or {},
                 "chaos": registered(variables, "release_broken", "records") or [],
+                "load": registered(variables, "release_loaded", "judged") or {},
                 "watch": registered(variables, "release_watched", "judged") or {},
             },
             "timings": timings_of(variables, controller.parse_time(decided["started_at"]), now),

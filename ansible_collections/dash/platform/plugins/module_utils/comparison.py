@@ -57,8 +57,15 @@ class Part:
         """Return it for people."""
         return (
             f"{self.percentile.removesuffix('_ms')} of {self.kind} is {self.new_ms:.0f} ms, the "
-            f"old one's {self.old_ms:.0f} ms, over {self.n} blocks"
+            f"old one's {self.old_ms:.0f} ms, over {self.n} blocks: {self._how}"
         )
+
+    @property
+    def _how(self) -> str:
+        if critical(self.n, 1 - verdict.CONFIDENCE) is None:
+            return "too few blocks to tell"
+        how = {"pass": "surely not", "fail": "surely", "inconclusive": "perhaps"}[self.verdict]
+        return f"{how} slower by more than {MARGIN:.0%} and {FLOOR_MS:.0f} ms"
 
 
 def allowed(old_ms: float, margin: float = MARGIN, floor_ms: float = FLOOR_MS) -> float:
@@ -106,7 +113,7 @@ def compare(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
     parts = [_part(*key, found, len(pairs)) for key, found in pairs.items()]
     why = [errors["why"]] if errors["verdict"] != "pass" else []
-    why += [f"{part.line}: {_word(part)}" for part in parts if part.verdict != "pass"]
+    why += [part.line for part in parts if part.verdict != "pass"]
     if not parts:
         why.append(f"no kind was answered {FEWEST} times a block on both sides")
     verdicts = [errors["verdict"], *(part.verdict for part in parts)]
@@ -118,15 +125,8 @@ def compare(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "margin": MARGIN,
         "floor_ms": FLOOR_MS,
         "errors": errors,
-        "parts": [asdict(part) for part in parts],
+        "parts": [{**asdict(part), "line": part.line} for part in parts],
     }
-
-
-def _word(part: Part) -> str:
-    if critical(part.n, 1 - verdict.CONFIDENCE) is None:
-        return "too few blocks to tell"
-    how = "surely" if part.verdict == "fail" else "perhaps"
-    return f"{how} slower by more than {MARGIN:.0%} and {FLOOR_MS:.0f} ms"
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
