@@ -75,7 +75,7 @@ def find(server: Mapping[str, Series], began: float) -> list[Finding]:
         for of, points in server.get(rule.series, {}).items():
             for (at, value), (_, after) in pairwise(points):
                 if value >= rule.limit and after >= rule.limit:
-                    found.append(Finding(rule, of, at - began, value))
+                    found.append(Finding(rule, of, max(0.0, at - began), value))
                     break
     return sorted(found, key=lambda each: each.after)
 

@@ -32,9 +32,9 @@ def run(session: Session, judged: str) -> int:
     code = attached.run(session, "loadtests", words, says=not session.json)
     if code != ExitCode.DONE:
         if session.json:
-            known = {"why": why} if (why := unknown(folder)) else {}
-            document = {"verdict": "inconclusive", "exit_code": code, "run": str(folder), **known}
-            session.show(document, "")
+            said = {"verdict": "inconclusive", "exit_code": code, "run": str(folder)}
+            why = unknown(folder)
+            session.show({**said, "why": why} if why else said, "")
         return code
     document = judge(folder)
     attached.run(session, "loadtests", ["report", str(folder)], says=False)

@@ -38,7 +38,7 @@ def people(lab: Lab) -> str:
     return lab.ok("user", "list").output
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "words", [(), pytest.param(("--processes", "2"), marks=pytest.mark.slow)], ids=["one", "two"]
 )
@@ -57,7 +57,7 @@ def test_by_hand_locust_measures_every_kind_and_leaves_no_account_behind(
     assert "@load.example.org" not in people(lab)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("base")
 def test_a_load_passes_its_thresholds_and_its_report_names_what_gave_in_first_or_nothing(
     lab: Lab,

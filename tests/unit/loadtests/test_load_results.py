@@ -30,6 +30,14 @@ def test_the_first_resource_that_is_used_up_is_named_with_its_figures() -> None:
     )
 
 
+def test_what_was_used_up_from_the_beginning_was_so_after_no_seconds() -> None:
+    """Prometheus is asked by whole seconds: its first sample may lie before the run's beginning."""
+    server = {"cpu of the machine": {"": [(results.BEGAN - 0.4, 1.0), (results.BEGAN + 4.6, 1.0)]}}
+    (found,) = bottleneck.find(server, results.BEGAN)
+
+    assert "was 1.00 after 0 s" in found.line
+
+
 def test_one_sample_alone_at_its_limit_is_no_bottleneck() -> None:
     spike = {"cpu of the machine": {"": [(0.0, 0.1), (5.0, 1.0), (10.0, 0.1)]}}
 
