@@ -118,7 +118,7 @@ def take(directory: str, leave: int) -> str:
     # (Prometheus: queries.active): another fault than a disk that is full.
     holes = (
         f"find {directory} -xdev -type f -size +0 -size -1024k -exec "
-        "sh -c 'fallocate -l $(stat -c %s \"$1\") \"$1\"' - {} \\;\n"
+        'sh -c \'fallocate -l $(stat -c %s "$1") "$1"\' - {} \\;\n'
     )
     # Who writes meanwhile was quicker: what is left is taken all the same.
     return f"{holes}{take} || true\ndd if=/dev/zero of={file}-rest bs=4k 2>/dev/null || true"

@@ -85,14 +85,17 @@ def give_memory(host: str, unit: str = APP) -> None:
     levers.undo_on(host, give_memory, _give_memory(unit), unit=unit)
 
 
-def take_descriptors(host: str, spare_ones: int = 0, unit: str = APP) -> None:
-    """Allow a unit no more open files than it has."""
+def take_descriptors(host: str, unit: str = APP) -> None:
+    """Allow a unit to open no more files: those that are open stay so.
+
+    The limit is of the highest number, not of how many: with room for the first three alone, which
+    every process has, none that is closed makes room for another.
+    """
     host = running.current().host(host)
     levers.do(
         give_descriptors, {"host": host, "unit": unit}, host=host, mend=_give_descriptors(unit),
         what=f"descriptors of {unit} on {host} used up",
-        script=f"pid=$(systemctl show --property=MainPID --value {unit})\n"
-        f"most=$(($(ls /proc/$pid/fd | wc -l) + {spare_ones}))\n{_limit(unit, '$most')}",
+        script=f"pid=$(systemctl show --property=MainPID --value {unit})\n{_limit(unit, '3')}",
     )  # fmt: skip
 
 

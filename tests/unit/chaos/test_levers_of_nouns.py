@@ -49,7 +49,7 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, Any], str, s
     (unit.freeze, unit.thaw, {}, "--signal=STOP dash-app.service", "--signal=CONT dash-app"),
     (unit.keep_killing, unit.spare, {}, "while sleep 0.5", "systemctl stop dash-chaos-killer"),
     (unit.take_memory, unit.give_memory, {"megabytes": 20}, "MemoryMax=20M", "50-MemoryMax.conf"),
-    (unit.take_descriptors, unit.give_descriptors, {}, "--nofile=$most:", "--nofile=$hard:"),
+    (unit.take_descriptors, unit.give_descriptors, {}, "--nofile=3:", "--nofile=$hard:"),
     (unit.flood, unit.hush, {}, "seq -f 'flood %.0f' 200000", "systemctl stop dash-chaos-flood"),
     (certificate.bring, certificate.take_away, {"days": 2}, "-days 2", "rm -f /etc/dash/chaos-"),
     (clock.skew, clock.set_right, {"seconds": -90}, "FAKETIME=-90s", "daemon-reload; systemctl"),
