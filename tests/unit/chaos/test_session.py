@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from chaoslib.exceptions import InterruptExecution
@@ -15,41 +15,11 @@ from chaos import control, running, session, slo
 from chaos.client import Alert, Reply, Silent, Stack, WorldError
 from chaos.faults import Journal
 from chaos.session import Refused, Session, Skipped
-from chaos.traffic import Traffic
 from chaos.unit import actions as unit
 from tests.unit.chaos import world as worlds
+from tests.unit.chaos.steady import EXPERIMENT, Steady
 from tests.unit.chaos.test_outcome import JOURNAL, REPORT
 from tests.unit.chaos.world import World
-
-EXPERIMENT: dict[str, Any] = {
-    "title": "it holds",
-    "extensions": [{
-        "name": "dash", "group": "app", "weight": 1, "target_recovery_seconds": 9, "takes": 1,
-        "settles": 1, "in_flight": {"get": 9, "post": 9, "sockets": 9, "streams": 9},
-    }],
-}  # fmt: skip
-
-
-class Steady(Traffic):
-    """Own traffic that is always answered."""
-
-    stopped = False
-
-    @classmethod
-    def start(cls, _stack: Stack, _directory: Path) -> Self:
-        return cls.__new__(cls)
-
-    def ready(self, within: float = 0) -> None:
-        """At once."""
-
-    def read(self) -> dict[str, Any]:
-        now = int(time.time())
-        rows = [{"t": now - n, "n": 40, "failed": 0} for n in range(9)]
-        return {**REPORT, "last_failed": None, "last_lost": None, "seconds": rows}
-
-    def stop(self) -> dict[str, Any]:
-        self.stopped = True
-        return self.read()
 
 
 @pytest.fixture(name="world")

@@ -142,4 +142,4 @@ def test_the_list_tells_how_each_ended_last(lab: Path, capsys: pytest.CaptureFix
     assert rows["app_stopped"]["last"].startswith("passed on 1970-01-01")
     assert rows["app_frozen"]["last"] == "never run here"
     assert main(["list"]) == 0
-    assert "app, weight 4, AppDown; passed on" in capsys.readouterr().out
+    assert "app, weight 4, AppDown, NoServerLeft; passed on" in capsys.readouterr().out
