@@ -84,9 +84,14 @@ def first(document: dict[str, Any]) -> str:
         return f"bottleneck not known: {document['server_silent']}"
     if not (near := document["nearest"]):
         return "bottleneck not known: Prometheus has no series of the run"
-    return (
-        f"nothing was used up; {near[0]['what']} came nearest, {near[0]['share']:.0%} of the limit"
-    )
+    what, share = near[0]["what"], f"{near[0]['share']:.0%} of the limit"
+    if near[0]["share"] < 1:
+        return f"nothing was used up; {what} came nearest, {share}"
+    if document["knee"] is not None or document["verdict"]["outcome"] == "missed":
+        # A stage ends with its first missed threshold, before there can be a second sample.
+        scale = near[0]["scale"]
+        return f"first bottleneck, by one sample alone: {what}, {share}; to scale: {scale}"
+    return f"nothing was used up for longer than one sample of five seconds; {what}, {share}"
 
 
 def carried(document: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from tests.e2e.driver import Lab, kill_all, wait_for
 pytestmark = pytest.mark.lab
 Artifact = dict[str, dict[str, Any]]
 LOCUST = 'eval "$(./dash env)" && exec locust -f loadtests/locustfile.py --headless "$@"'
-BOTTLENECK = ("first bottleneck: ", "nothing was used up; ")
+BOTTLENECK = ("first bottleneck", "nothing was used up")
 MISSED = 1
 
 

@@ -52,11 +52,11 @@ def test_every_rule_is_of_a_series_that_is_gathered_and_drawn() -> None:
 
 
 def test_without_a_bottleneck_the_nearest_is_named_and_without_series_nothing() -> None:
-    document = {**results.document(), "bottlenecks": []}
+    near = [{"what": "the CPUs of the machine", "share": 0.69, "scale": "more vCPUs"}]
+    document = {**results.document(), "bottlenecks": [], "nearest": near}
 
     assert result.first(document) == (
-        "nothing was used up; the service's pool of database connections came nearest, "
-        "700% of the limit"
+        "nothing was used up; the CPUs of the machine came nearest, 69% of the limit"
     )
     assert result.first({**document, "nearest": []}) == (
         "bottleneck not known: Prometheus has no series of the run"
@@ -64,6 +64,25 @@ def test_without_a_bottleneck_the_nearest_is_named_and_without_series_nothing() 
     assert result.first({**document, "server_silent": "the stack has no monitor"}) == (
         "bottleneck not known: the stack has no monitor"
     )
+
+
+POOL = "the pool, 2800% of the limit"
+ALONE = f"first bottleneck, by one sample alone: {POOL}; to scale: DASH_APP_POOL_MAX"
+BRIEF = f"nothing was used up for longer than one sample of five seconds; {POOL}"
+
+
+@pytest.mark.parametrize(
+    ("knee", "outcome", "said"),
+    [(2, "passed", ALONE), (None, "missed", ALONE), (None, "passed", BRIEF)],
+)
+def test_one_sample_past_its_limit_is_named_where_something_was_too_slow(
+    knee: int | None, outcome: str, said: str
+) -> None:
+    near = [{"what": "the pool", "share": 28.0, "scale": "DASH_APP_POOL_MAX"}]
+    verdict = {"outcome": outcome, "why": []}
+    document = {**results.document(), "bottlenecks": [], "nearest": near}
+
+    assert result.first({**document, "knee": knee, "verdict": verdict}) == said
 
 
 def test_capacity_is_of_the_last_stage_that_kept_its_thresholds() -> None:
