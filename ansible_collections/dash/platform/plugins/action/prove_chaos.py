@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
+from ansible_collections.dash.platform.plugins.module_utils import controller
 
 TIMEOUT = 900  # seconds for the whole suite; two minutes are usual
 
@@ -53,24 +53,12 @@ class ActionModule(ActionBase):
     @staticmethod
     def _suite(root: str, why: str) -> Document:
         """Run the suite in a process of its own, as an operator would."""
+        argv = [sys.executable, "-m", "chaos", "run", "prove", "--json"]
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "chaos", "run", "prove", "--json"],
-                cwd=root,
-                env={**os.environ, "DASH_CHAOS_WHY": why},
-                timeout=TIMEOUT,
-                capture_output=True,
-                text=True,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            msg = f"the suite prove took more than {TIMEOUT} s: python -m chaos undo"
-            raise AnsibleActionFail(msg) from None
+            done = controller.run(argv, Path(root), TIMEOUT, "the suite prove", DASH_CHAOS_WHY=why)
+        except RuntimeError as error:
+            raise AnsibleActionFail(f"{error}: python -m chaos undo") from None
         try:
-            document: Document = json.loads(done.stdout)
-        except ValueError:
-            lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
-            msg = f"the suite prove could not be run: {lines[-1]}"
-            raise AnsibleActionFail(msg) from None
-        return document
+            return controller.answered(done, "records")
+        except RuntimeError as error:
+            raise AnsibleActionFail(f"the suite prove could not be run: {error}") from None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
+from ansible_collections.dash.platform.plugins.module_utils import controller
 
 TIMEOUT = 600  # seconds; two and a half minutes are usual
 KEPT = ("verdict", "n", "blocks", "margin", "floor_ms", "parts")
@@ -36,21 +36,13 @@ class ActionModule(ActionBase):
     def _compare(root: str) -> Document:
         """Compare in a process of its own, as an operator would."""
         words = ["load", "compare", "--judged", "idle", "--json"]
+        argv, name = [sys.executable, "-m", "ops", *words], f"./dash {' '.join(words)}"
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "ops", *words],
-                cwd=root, env=dict(os.environ), timeout=TIMEOUT, capture_output=True, text=True,
-                check=False, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            msg = f"./dash {' '.join(words)} took more than {TIMEOUT} s"
+            done = controller.run(argv, Path(root), TIMEOUT, name)
+        except RuntimeError as error:
+            raise AnsibleActionFail(str(error)) from None
+        try:
+            return controller.answered(done, "why")
+        except RuntimeError as error:
+            msg = f"the release could not be compared with the one that serves: {error}"
             raise AnsibleActionFail(msg) from None
-        try:
-            document: Document = json.loads(done.stdout)
-        except ValueError:
-            document = {}
-        if "why" not in document:
-            lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
-            msg = f"the release could not be compared with the one that serves: {lines[-1]}"
-            raise AnsibleActionFail(msg)
-        return document

@@ -132,22 +132,26 @@ def runs(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def run_json(argv: list[str], root: Path, timeout: float) -> dict[str, Any]:
-    """Run a program that prints one JSON document and return it.
+def run(
+    argv: list[str], root: Path, timeout: float, name: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and return how that was.
 
     Args:
         argv: the program and its arguments.
         root: working directory.
         timeout: seconds.
+        name: by which an error calls it.
+        variables: of its environment, beside ours.
 
     Raises:
-        RuntimeError: with the program's last error line, or that it took too long or said nothing.
+        RuntimeError: it took too long, or cannot be run.
     """
-    name = argv[2] if argv[1:2] == ["-m"] else Path(argv[0]).name
     try:
-        done = subprocess.run(
+        return subprocess.run(
             argv,
             cwd=root,
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -158,6 +162,41 @@ def run_json(argv: list[str], root: Path, timeout: float) -> dict[str, Any]:
         raise RuntimeError(f"{name} took more than {timeout:.0f} s") from None
     except OSError as error:
         raise RuntimeError(f"{name} cannot be run: {error.strerror}") from None
+
+
+def answered(done: subprocess.CompletedProcess[str], key: str) -> dict[str, Any]:
+    """Return the document that a program printed, whatever its exit code says.
+
+    Args:
+        done: how the program ended.
+        key: that its document has.
+
+    Raises:
+        RuntimeError: it printed none such; with its last error line.
+    """
+    try:
+        document = json.loads(done.stdout)
+    except ValueError:
+        document = {}
+    if key not in document:
+        lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise RuntimeError(lines[-1])
+    return dict(document)
+
+
+def run_json(argv: list[str], root: Path, timeout: float) -> dict[str, Any]:
+    """Run a program whose last line is a JSON document and return that.
+
+    Args:
+        argv: the program and its arguments.
+        root: working directory.
+        timeout: seconds.
+
+    Raises:
+        RuntimeError: with the program's last error line, or that it took too long or said nothing.
+    """
+    name = argv[2] if argv[1:2] == ["-m"] else Path(argv[0]).name
+    done = run(argv, root, timeout, name)
     if done.returncode:
         lines = [x for x in (done.stdout + "\n" + done.stderr).splitlines() if x.strip()]
         raise RuntimeError(lines[-1] if lines else f"{name} ended with {done.returncode}")
