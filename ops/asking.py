@@ -12,7 +12,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from ops import playbook, variables
+from ops import playbook
 from ops.console import ExitCode, UsageError, UserError
 from ops.session import Session
 
@@ -58,8 +58,7 @@ def ask(session: Session, argvs: Sequence[Sequence[str]]) -> list[Answer]:
 def main(environ: Mapping[str, str]) -> int:
     """Ask the service of the stack that the environment names."""
     try:
-        variables.check(environ)
-        session = Session(stack=environ.get("DASH_STACK") or "lab", environ=dict(environ))
+        session = Session.of(environ)
         if session.stack == PRODUCTION:
             raise UsageError("accounts of production are for ./dash key and ./dash user: they ask")
         answers = ask(session, json.load(sys.stdin))

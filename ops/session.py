@@ -8,11 +8,12 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from rich.console import Console
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from ops import variables
 from ops.console import Steps, Timings, UsageError, UserError
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ class Session:
     root: Path = field(default_factory=lambda: ROOT)
     out: Console = field(default_factory=lambda: console(sys.stdout))
     err: Console = field(default_factory=lambda: console(sys.stderr))
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Self:
+        """Return the session of a program that is told its stack by the environment alone.
+
+        Raises:
+            UsageError: a variable of ours is none that there is.
+        """
+        variables.check(environ)
+        return cls(stack=environ.get("DASH_STACK") or "lab", environ=dict(environ))
 
     @property
     def names(self) -> Stack:

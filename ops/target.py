@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ops import monitor, variables
+from ops import monitor
 from ops.console import ExitCode, UserError
 from ops.session import Session
 
@@ -47,9 +47,7 @@ def document(session: Session) -> dict[str, str]:
 def main(environ: Mapping[str, str]) -> int:
     """Print the document of the stack that the environment names."""
     try:
-        variables.check(environ)
-        session = Session(stack=environ.get("DASH_STACK") or "lab", environ=dict(environ))
-        sys.stdout.write(json.dumps(document(session)) + "\n")
+        sys.stdout.write(json.dumps(document(Session.of(environ))) + "\n")
     except UserError as error:
         sys.stderr.write(f"{error.line}\n")
         return error.code
