@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,9 @@ from ops import leftovers, pulumi
 from ops.cli import main
 from ops.commands import chaos
 from ops.session import Session
+from tests.unit.ops.standin import stand_in
 
-ECHO = """#!/bin/sh
-printf '%s\\n' "$*" >>"{calls}"
-printf 'why=%s\\n' "$DASH_CHAOS_WHY" >>"{calls}"
-echo "{says}"
-exit {code}
-"""
+WHY = "DASH_CHAOS_WHY"
 
 
 @pytest.fixture(name="calls")
@@ -27,17 +22,9 @@ def _calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     calls = tmp_path / "calls"
     calls.touch()
     monkeypatch.setattr(pulumi, "environment", lambda _stack: {"PATH": "/usr/bin:/bin"})
-    stand_in(tmp_path, monkeypatch, code=0)
+    stand_in(tmp_path, monkeypatch, code=0, tells=WHY)
     monkeypatch.setattr(leftovers, "undo", lambda _session: None)
     return calls
-
-
-def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, *, code: int, says: str = "") -> None:
-    """Have a program in Python's place that keeps what it was told."""
-    program = folder / "python"
-    program.write_text(ECHO.format(calls=folder / "calls", says=says, code=code))
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
 
 
 def test_without_a_name_experiments_are_listed(calls: Path) -> None:
@@ -55,7 +42,7 @@ def test_a_name_a_reason_and_a_report_are_handed_on(calls: Path) -> None:
 def test_a_failed_experiment_is_the_exit_code_whatever_the_report_says(
     calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in(tmp_path, monkeypatch, code=1)
+    stand_in(tmp_path, monkeypatch, code=1, tells=WHY)
     assert main(["chaos", "all"]) == 1
     assert calls.read_text().startswith("-m chaos run all\n")
 
@@ -83,7 +70,7 @@ class Broken:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **program: Any) -> None:
         self.calls = folder / "calls"
         self.calls.touch()
-        stand_in(folder, monkeypatch, **program)
+        stand_in(folder, monkeypatch, tells=WHY, **program)
         monkeypatch.setattr(pulumi, "environment", lambda _stack: {"PATH": "/usr/bin:/bin"})
         self.session = Session(stack="lab", environ={}, root=folder)
         self.faults = self.session.state_dir / "chaos" / "faults"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,7 @@ import pytest
 
 from ops import leftovers, pulumi, session
 from ops.cli import main
-
-ECHO = """#!/bin/sh
-printf '%s\\n' "$*" >>"{calls}"
-exit {code}
-"""
+from tests.unit.ops.standin import stand_in
 
 
 @pytest.fixture(name="calls")
@@ -25,16 +20,8 @@ def _calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     calls.touch()
     monkeypatch.setattr(pulumi, "environment", lambda _stack: {"PATH": "/usr/bin:/bin"})
     monkeypatch.setattr(leftovers, "undo", lambda _session: calls.write_text("undone\n"))
-    stand_in(calls, monkeypatch, code=0)
+    stand_in(calls.parent, monkeypatch, code=0)
     return calls
-
-
-def stand_in(calls: Path, monkeypatch: pytest.MonkeyPatch, *, code: int) -> None:
-    """Have a program in Python's place that keeps what it was told."""
-    program = calls.with_name("python")
-    program.write_text(ECHO.format(calls=calls, code=code))
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
 
 
 def test_without_a_shape_they_are_listed_and_nothing_is_touched(calls: Path) -> None:
@@ -51,7 +38,7 @@ def test_what_chaos_left_is_undone_before_anything_is_measured(calls: Path) -> N
 def test_the_verdict_is_the_exit_code(
     calls: Path, monkeypatch: pytest.MonkeyPatch, code: int, mine: int
 ) -> None:
-    stand_in(calls, monkeypatch, code=code)
+    stand_in(calls.parent, monkeypatch, code=code)
     assert main(["load", "smoke"]) == mine
 
 
@@ -118,7 +105,7 @@ def test_a_client_that_measured_nothing_is_not_judged(
     monkeypatch: pytest.MonkeyPatch,
     words: list[str],
 ) -> None:
-    stand_in(calls, monkeypatch, code=4)
+    stand_in(calls.parent, monkeypatch, code=4)
 
     assert main(["load", "compare", *words]) == 4
     assert list(folder.iterdir()) == []
