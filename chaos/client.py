@@ -19,6 +19,7 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -113,6 +114,11 @@ class Reply:
     seconds: float
     body: bytes = b""
     error: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether it is an answer with what was asked for."""
+        return self.status == HTTPStatus.OK
 
 
 def stack_name(environ: Mapping[str, str] = os.environ) -> str:

@@ -42,6 +42,11 @@ def disarm(name: str) -> str:
     )
 
 
+def end(unit: str) -> str:
+    """Return the script that ends a unit which a fault started; one that is gone is fine."""
+    return f"systemctl stop {unit}.service 2>/dev/null || true"
+
+
 def named(function: Callable[..., Any]) -> str:
     """Return a function as the journal names it."""
     return f"{function.__module__}:{function.__name__}"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
 ALL = "all"
+SCALED = "scaled"  # tag of one that lowers limits or windows, and label of its alerts
 SUITES = ("prove",)  # prove: short, on the idle colour, a condition of a deploy
 Group = Literal["app", "database", "network", "provider", "monitor", "release"]
 Address = Literal["public", "preview"]

@@ -39,6 +39,13 @@ class Running:
     undone: dict[str, float] = field(default_factory=dict)  # when each was undone first
     notes: dict[str, Any] = field(default_factory=dict)  # what actions tell the record
 
+    def colored(self, name: str) -> str:
+        """Return the colour that was `serving`, or `idle`, when the run began. Raises Refused."""
+        other = {"blue": "green", "green": "blue"}
+        if not (color := self.color if name.startswith("serving") else other.get(self.color, "")):
+            raise Refused(f"{name}: nobody knows which colour serves. Type ./dash status")
+        return color
+
     def host(self, name: str) -> str:
         """Return the host that a name of an experiment means.
 
@@ -47,11 +54,7 @@ class Running:
         """
         kind, _, number = name.rpartition("-")
         if kind in ("serving", "idle"):
-            other = {"blue": "green", "green": "blue"}
-            color = self.color if kind == "serving" else other.get(self.color, "")
-            if not color:
-                raise Refused(f"{name}: nobody knows which colour serves. Type ./dash status")
-            return self.client.stack.host(f"app-{color}-{number}").name
+            return self.client.stack.host(f"app-{self.colored(name)}-{number}").name
         return self.client.stack.host(name).name
 
     def well(self, alerts: Iterable[str]) -> bool:

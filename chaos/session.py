@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from chaos.metadata import Metadata
 
 logger = logging.getLogger("chaostoolkit")
-OK = 200
-SCALED = "scaled"  # tag of an experiment, and label of its alerts
 CALM = 120.0  # seconds that an alert of the experiment may still be told from before
 ACTIVE = "awk '$1 == \"active\" {print $2}' /etc/haproxy/maps/active.map"
 
@@ -70,7 +68,10 @@ class Session:
         chaos = client.stack.directory / "chaos"
         directory = chaos / "runs" / f"{time.strftime('%Y%m%dT%H%M%S')}-{name}"
         journal = Journal(chaos / "faults")
-        run, scaled = Running(client=client, journal=journal), SCALED in experiment.get("tags", ())
+        run, scaled = (
+            Running(client=client, journal=journal),
+            metadata.SCALED in experiment.get("tags", ()),
+        )
         session = cls(name, title, known, directory, run, why, scaled)
         if reason := known.lacking(stack) or _idle(known, client):
             session._keep(outcome.skipped(name, title, known, reason, time.time()))
@@ -124,7 +125,11 @@ class Session:
         lowered rules say: those alerts have a label.
         """
         alerts, names = self.run.client.alerts(), self.metadata.alerts
-        return [a for a in alerts if not self.scaled or a.name not in names or SCALED in a.labels]
+        return [
+            a
+            for a in alerts
+            if not self.scaled or a.name not in names or metadata.SCALED in a.labels
+        ]
 
     def finish(self, journal: dict[str, Any]) -> dict[str, Any]:
         """Undo all of it twice, wait until all is well, and keep the record; return that."""
@@ -222,7 +227,7 @@ class Session:
 
 def _idle(known: Metadata, client: Client) -> str:
     """Return why the idle colour cannot be broken, "" when it answers or is not asked for."""
-    if known.address == "preview" and client.request("/readyz").status != OK:
+    if known.address == "preview" and not client.request("/readyz").good:
         return "no release stands ready on the idle colour: ./dash deploy --prove chaos runs it"
     return ""
 

@@ -51,13 +51,13 @@ def use_up_connections(host: str = HOST) -> None:
         f"systemd-run --quiet --collect --unit={CROWD} /usr/bin/python3 -c {shlex.quote(TAKE)}\n"
         # Both want what is given back: the service's pool is quicker now and then, but not always.
         f"for _ in $(seq 20); do sleep 0.5; {_sql(END_SESSIONS)} > /dev/null; done",
-        _stop(CROWD),
+        levers.end(CROWD),
     )  # fmt: skip
 
 
 def free_connections(host: str = HOST) -> None:
     """Give the connections to PostgreSQL back."""
-    levers.undo_on(host, free_connections, _stop(CROWD))
+    levers.undo_on(host, free_connections, levers.end(CROWD))
 
 
 def hold_locks(host: str = HOST, tables: str = "%", seconds: int = 600) -> None:
@@ -128,17 +128,13 @@ def _reload() -> str:
     return f"{_sql('SELECT pg_reload_conf()')} > /dev/null"
 
 
-def _stop(unit: str) -> str:
-    return f"systemctl stop {unit}.service 2>/dev/null || true"
-
-
 def _release() -> str:
     """End the client, and its session: the server would notice only when it has the next lock."""
     statement = (
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
         "WHERE application_name = 'dash-chaos' AND pid <> pg_backend_pid()"
     )
-    return f"{_stop(LOCKS)}\n{_sql(statement)} > /dev/null"
+    return f"{levers.end(LOCKS)}\n{_sql(statement)} > /dev/null"
 
 
 def _allow() -> str:

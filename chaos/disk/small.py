@@ -107,13 +107,13 @@ def take(directory: str, leave: int) -> str:
     """Return the script that takes the room of a directory's disk."""
     file = f"{directory}/{BALLAST}"
     # fallocate takes room without writing it.
-    take = (
+    most = (
         f"read -r block blocks free <<< $(stat -f -c '%S %b %a' {directory})\n"
         f"take=$(((free - blocks * {leave} / 100) * block))\n"
         f"[ $take -le 0 ] || fallocate -l $take {file}"
     )
     if leave:
-        return take
+        return most
     # A hole in a file that a program has mapped would kill it once there is no block for it
     # (Prometheus: queries.active): another fault than a disk that is full.
     holes = (
@@ -121,7 +121,7 @@ def take(directory: str, leave: int) -> str:
         'sh -c \'fallocate -l $(stat -c %s "$1") "$1"\' - {} \\;\n'
     )
     # Who writes meanwhile was quicker: what is left is taken all the same.
-    return f"{holes}{take} || true\ndd if=/dev/zero of={file}-rest bs=4k 2>/dev/null || true"
+    return f"{holes}{most} || true\ndd if=/dev/zero of={file}-rest bs=4k 2>/dev/null || true"
 
 
 def carry_back(directory: str, unit: str) -> str:

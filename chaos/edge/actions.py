@@ -9,7 +9,6 @@ __all__ = ["put_right", "send_elsewhere", "write_elsewhere"]
 MAP = "/etc/haproxy/maps/active.map"
 SOCKET = "/run/haproxy/admin.sock"
 KEY = "active"
-OTHER = {"blue": "green", "green": "blue"}
 
 
 def write_elsewhere(host: str) -> None:
@@ -17,12 +16,12 @@ def write_elsewhere(host: str) -> None:
 
     No client notices, unless the edge is loaded anew.
     """
-    _do(host, _file(OTHER[running.current().color]), "whose file names the idle colour")
+    _do(host, _file(running.current().colored("idle")), "whose file names the idle colour")
 
 
 def send_elsewhere(host: str) -> None:
     """Send an edge's clients to the idle colour, as a switch that another edge has not heard of."""
-    color = OTHER[running.current().color]
+    color = running.current().colored("idle")
     _do(host, f"{_file(color)}\n{_runtime(color)}", "that sends clients to the idle colour")
 
 

@@ -43,7 +43,7 @@ def say_much(host: str, lines: int = 8000, letters: int = 1500) -> None:
     word = "x" * letters
     levers.do(
         be_quiet, {"host": host}, what=f"a unit of {host} that says {lines} long lines", host=host,
-        mend=_stop(SPEAKER),
+        mend=levers.end(SPEAKER),
         script=f"systemd-run --quiet --collect --unit={SPEAKER} sh -c "
         f"\"seq -f '{word} %.0f' {lines}; while sleep 5; do echo still here; done\"",
     )  # fmt: skip
@@ -51,7 +51,7 @@ def say_much(host: str, lines: int = 8000, letters: int = 1500) -> None:
 
 def be_quiet(host: str) -> None:
     """End that unit."""
-    levers.undo_on(host, be_quiet, _stop(SPEAKER))
+    levers.undo_on(host, be_quiet, levers.end(SPEAKER))
 
 
 def send_old(host: str = MONITOR) -> None:
@@ -62,7 +62,7 @@ def send_old(host: str = MONITOR) -> None:
     send = f"curl -s -o /dev/null -H 'Content-Type: application/json' -d \"{body}\" {PUSH}"
     levers.do(
         send_no_more, {"host": host}, what=f"lines that Loki on {host} refuses", host=host,
-        mend=_stop(SENDER),
+        mend=_no_more(),
         script=f"cat > /run/{SENDER} <<'END-OF-SCRIPT'\n"
         f'at=$(date -d "{OLD}" +%s)000000000\n'
         f"while sleep 2; do {send}; done\nEND-OF-SCRIPT\n"
@@ -72,12 +72,12 @@ def send_old(host: str = MONITOR) -> None:
 
 def send_no_more(host: str = MONITOR) -> None:
     """Send Loki no more of them."""
-    levers.undo_on(host, send_no_more, _stop(SENDER))
+    levers.undo_on(host, send_no_more, _no_more())
 
 
 def _read_again() -> str:
     return f"systemctl start {FOLLOWER}"
 
 
-def _stop(unit: str) -> str:
-    return f"systemctl stop {unit}.service 2>/dev/null || true\nrm -f /run/{unit}"
+def _no_more() -> str:
+    return f"{levers.end(SENDER)}\nrm -f /run/{SENDER}"

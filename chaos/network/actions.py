@@ -117,7 +117,7 @@ def _forget(table: str) -> str:
 
 
 def _hurry() -> str:
-    return f"{_forget(SLOW)}\nsystemctl stop {RELAY}.service 2>/dev/null || true"
+    return f"{_forget(SLOW)}\n{levers.end(RELAY)}"
 
 
 def _end_sessions(database: str, address: str) -> None:

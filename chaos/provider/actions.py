@@ -63,7 +63,7 @@ def each_fault(provider: str, model: str = "gpt", times: int = 3) -> dict[str, A
         before = _calls(provider)
         replies = [ask(model) for _ in range(times)]
         found[fault["kind"]] = {
-            "good": sum(reply.status == 200 for reply in replies),  # noqa: PLR2004 -- HTTP's
+            "good": sum(reply.good for reply in replies),
             "of": times,
             "met": _calls(provider) - before,
             "slowest": round(max(reply.seconds for reply in replies), 1),
@@ -89,7 +89,7 @@ def keep_asking(seconds: float, models: Sequence[str] = ("gpt",)) -> int:
     for model in itertools.cycle(models):
         if time.monotonic() >= end:
             break
-        good += ask(model).status == 200  # noqa: PLR2004 -- HTTP's
+        good += ask(model).good
         time.sleep(0.5)
     return good
 

@@ -1,8 +1,4 @@
-"""Give Prometheus rules that an experiment needs, and take them away again.
-
-Each lies in a file of its own beside the real ones; `./dash configure` removes it as well, since
-nobody declared it.
-"""
+"""Give Prometheus rules that an experiment needs, and take them away again."""
 
 from __future__ import annotations
 
@@ -10,13 +6,12 @@ from typing import Any
 
 import yaml
 
-from chaos import levers, running
+from chaos import levers, metadata, rules, running
 from chaos.client import ROOT, WorldError
 
 __all__ = ["add_failing", "add_unreadable", "lower", "remove"]
 
 MONITOR = "monitor-1"
-DIRECTORY = "/etc/prometheus/rules.d"
 # Every host has a series on both sides of `job`: Prometheus refuses to match many to many.
 FAILING = "up * on (job) up"
 UNREADABLE = "groups: [{name: chaos, rules: [{alert: Chaos, expr: '1 +'}]}]\n"
@@ -31,7 +26,8 @@ def add_failing(host: str = MONITOR) -> None:
 
 def add_unreadable(host: str = MONITOR) -> None:
     """Give Prometheus a file of rules that it cannot read: it goes on with what it had."""
-    _add(host, "unreadable", f"a file of rules on {host} that Prometheus cannot read", UNREADABLE)
+    what = f"a file of rules on {host} that Prometheus cannot read"
+    _add(host, "unreadable", what, UNREADABLE, readable=False)
 
 
 def lower(alert: str, limit: int, to: int, host: str = MONITOR) -> None:
@@ -55,7 +51,7 @@ def lower(alert: str, limit: int, to: int, host: str = MONITOR) -> None:
             f"the rule of {alert} does not have the limit {limit} once: {rule['expr']}"
         )
     expr = " ".join(str(to) if word == str(limit) else word for word in words)
-    rule = {**rule, "expr": expr, "labels": {**rule["labels"], "scaled": f"{limit} to {to}"}}
+    rule = {**rule, "expr": expr, "labels": {**rule["labels"], metadata.SCALED: f"{limit} to {to}"}}
     text = yaml.safe_dump({"groups": [{"name": f"chaos_{alert}", "rules": [rule]}]})
     _add(host, alert, f"the limit of {alert} on {host} lowered from {limit} to {to}", text)
 
@@ -67,26 +63,19 @@ def remove(name: str, host: str = MONITOR) -> None:
         name: failing, unreadable, or the alert whose limit was lowered.
         host: of Prometheus.
     """
-    levers.undo_on(host, remove, _remove(name), name=name)
+    levers.undo_on(host, remove, rules.take(_file(name)), name=name)
 
 
-def _add(host: str, name: str, what: str, text: str) -> None:
+def _add(host: str, name: str, what: str, text: str, *, readable: bool = True) -> None:
     host = running.current().host(host)
     levers.do(
-        remove, {"host": host, "name": name}, what=what, host=host, mend=_remove(name),
-        # What cannot be read is refused, which is what the experiment is about.
-        script=f"cat > {_file(name)} <<'END-OF-RULES'\n{text}END-OF-RULES\n"
-        "systemctl reload prometheus || true",
+        remove, {"host": host, "name": name}, what=what, host=host, mend=rules.take(_file(name)),
+        script=rules.put(_file(name), text, readable=readable),
     )  # fmt: skip
 
 
-def _remove(name: str) -> str:
-    file = _file(name)
-    return f"if [ -e {file} ]; then rm {file}; systemctl reload prometheus; fi"
-
-
 def _file(name: str) -> str:
-    return f"{DIRECTORY}/chaos_{name}.yml"
+    return f"{rules.DIRECTORY}/chaos_{name}.yml"
 
 
 def _rule(alert: str) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def _thaw(unit: str) -> str:
 
 
 def _spare(unit: str) -> str:
-    return f"systemctl stop {KILLER}.service 2>/dev/null || true\n{_start(unit)}"
+    return f"{levers.end(KILLER)}\n{_start(unit)}"
 
 
 def _give_memory(unit: str) -> str:
@@ -169,7 +169,7 @@ def flood(host: str, lines: int = 200_000) -> None:
     host = running.current().host(host)
     levers.do(
         hush, {"host": host}, what=f"a unit of {host} that floods the journal", host=host,
-        mend=_hush(),
+        mend=levers.end(FLOOD),
         # journald tells of what it left out when the unit speaks again, half a minute later.
         script=f"systemd-run --quiet --collect --unit={FLOOD} sh -c "
         f"\"seq -f 'flood %.0f' {lines}; sleep 32; echo over; sleep 30; echo over\"",
@@ -178,8 +178,4 @@ def flood(host: str, lines: int = 200_000) -> None:
 
 def hush(host: str) -> None:
     """End the flood."""
-    levers.undo_on(host, hush, _hush())
-
-
-def _hush() -> str:
-    return f"systemctl stop {FLOOD}.service 2>/dev/null || true"
+    levers.undo_on(host, hush, levers.end(FLOOD))
