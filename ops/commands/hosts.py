@@ -27,7 +27,7 @@ class Provider(StrEnum):
     AWS = "aws"
 
 
-def up(
+def up(  # noqa: PLR0913 -- one parameter for each option
     ctx: typer.Context,
     *,
     core: Annotated[
