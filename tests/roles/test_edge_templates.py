@@ -90,6 +90,16 @@ def test_who_the_client_is_is_believed_of_load_balancers_alone(
     assert lines(behind["frontend preview"], *words) == []
 
 
+def test_a_public_name_has_its_certificate_beside_the_stacks_own(config: Config) -> None:
+    named = parsed(edge_certificate_arn="arn:aws:acm:eu-central-1:1:certificate/x")
+    own, both = (one(c["frontend public"], "bind", ":443", "ssl") for c in (config, named))
+
+    assert own[:3] == ["crt", "/etc/haproxy/certs/edge.pem", "alpn"]
+    assert both[:5] == [
+        *("crt", "/etc/haproxy/certs/edge.pem", "crt", "/etc/haproxy/certs/public.pem", "alpn")
+    ]
+
+
 def test_what_edges_ask_one_another_is_answered_by_who_has_no_network() -> None:
     socket = unit(render("edge", "dash-edge-state.socket.j2", edge_address="10.0.0.11"))
     service = unit(render("edge", "dash-edge-state.service.j2"))["Service"]
