@@ -62,8 +62,10 @@ def follow(identity: str) -> None:
 
     It ends by itself. One that runs already is left alone: it is the same.
     """
-    if _systemctl("is-active", "--quiet", f"{follower(identity)}.service"):
+    name = f"{follower(identity)}.service"
+    if _systemctl("is-active", "--quiet", name):
         return
+    _systemctl("stop", name)  # one that waits to be tried again would be in the way
     words = ["systemd-run", "--quiet", "--collect", f"--unit={follower(identity)}"]
     words += [f"--property={p}" for p in AGAIN]
     _run([*words, *_edgectl("follow", identity)], "have an eye kept on the other edges")
