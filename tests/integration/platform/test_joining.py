@@ -110,7 +110,7 @@ def test_a_haproxy_that_runs_already_is_told(
     run_module: Any, edge: switch.Edge, proxy: FakeHaproxy
 ) -> None:
     given = {"active": "green", "operation": None, "entries": [entry(7)]}
-    done = run_module("edge_copy", state="taken", copy=given, fence=8)
+    done = run_module("edge_copy", state="taken", document=given, fence=8)
 
     assert (done["changed"], done["active"]) == (True, "green")
     assert serves(edge, proxy, "green")
@@ -120,14 +120,17 @@ def test_the_module_gives_what_it_takes(run_module: Any, edge: switch.Edge) -> N
     held = edge.operation.current()
     done = run_module("edge_copy", state="given", fence=8)
 
-    assert done == {"changed": False, "copy": {"active": "blue", "operation": held, "entries": []}}
+    assert done == {
+        "changed": False,
+        "document": {"active": "blue", "operation": held, "entries": []},
+    }
 
 
 @pytest.mark.parametrize("how", ["given", "taken"])
 def test_a_join_that_was_overtaken_changes_nothing(run_module: Any, how: str) -> None:
     fence.check(9)
-    copy = {"active": "green", "operation": None, "entries": []}
-    done = run_module("edge_copy", state=how, copy=copy, fence=8)
+    told = {"active": "green", "operation": None, "entries": []}
+    done = run_module("edge_copy", state=how, document=told, fence=8)
 
     assert "8 is an operation that was overtaken" in done["msg"]
     assert paths.MAP.read_text("ascii") == "active blue\n"

@@ -17,7 +17,7 @@ options:
     type: str
     required: true
     choices: [given, taken]
-  copy:
+  document:
     description: What V(given) returned on the edge that serves, where this is V(taken).
     type: dict
   fence:
@@ -30,12 +30,12 @@ EXAMPLES = r"""
 - name: Take over what edge-1 serves
   dash.platform.edge_copy:
     state: taken
-    copy: "{{ hostvars['edge-1'].edge_given.copy }}"
+    document: "{{ edge_given.document }}"
     fence: 7
 """
 
 RETURN = r"""
-copy:
+document:
   description: The colour (active), the operation or null, and the ledger's entries.
   type: dict
   returned: state is given
@@ -61,8 +61,8 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     edge = switch.Edge()
     if params["state"] == "given":
         fence.check(params["fence"])
-        return {"changed": False, "copy": joining.give(edge)}
-    said = joining.take(edge, params["copy"], params["fence"])
+        return {"changed": False, "document": joining.give(edge)}
+    said = joining.take(edge, params["document"], params["fence"])
     return {"changed": True, "active": edge.active(), "said": said}
 
 
@@ -71,10 +71,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["given", "taken"], "required": True},
-            "copy": {"type": "dict"},
+            "document": {"type": "dict"},
             "fence": {"type": "int", "required": True},
         },
-        required_if=[("state", "taken", ("copy",))],
+        required_if=[("state", "taken", ("document",))],
     )
     errors.answer(module, run)
 
