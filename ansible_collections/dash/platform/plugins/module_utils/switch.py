@@ -2,7 +2,8 @@
 
 Together with a switch a timer is armed: not confirmed in time, the edge goes back by itself,
 whatever became of the operator's machine. The timer and a controller never act at the same time:
-each holds the lock of the open operation.
+each holds the lock of the open operation. Beside others, an edge keeps an eye on them as well
+until the operation is recorded: one that goes back takes all of them back (`following`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ansible_collections.dash.platform.plugins.module_utils import files, haproxy, paths, timer
+from ansible_collections.dash.platform.plugins.module_utils import (
+    files,
+    haproxy,
+    neighbours,
+    paths,
+    timer,
+)
 from ansible_collections.dash.platform.plugins.module_utils.operation import (
     Illegal,
     Operation,
@@ -91,7 +98,7 @@ class Edge:
             held = self._open(identity, "switched")
             again = held["state"] == "switched"
             before = str(held["switched_from"]) if again else self.active()
-            timer.arm(identity, confirm_within)
+            self._guard(identity, confirm_within)
             self.operation.keep(
                 {
                     **held,
@@ -104,6 +111,12 @@ class Edge:
             started = time.monotonic()
             self.point_to(color)
         return Switched(before, (time.monotonic() - started) * 1000)
+
+    def _guard(self, identity: str, seconds: float) -> None:
+        """Make sure that this edge does not stay where nobody confirms it. Raises NotArmed."""
+        timer.arm(identity, seconds)
+        if neighbours.listed():
+            timer.follow(identity)
 
     def _open(self, identity: str, state: str) -> Operation:
         """Return the open operation, when it is this one and may become (or is) `state`."""
@@ -170,6 +183,9 @@ class Edge:
         Returns what was done, for the journal.
         """
         held = self.operation.current()
+        if held is not None and held["state"] == "confirmed" and neighbours.listed():
+            timer.follow(held["id"])
+            return "a confirmed switch waits for its record, with an eye on the other edges"
         if held is None or held["state"] != "switched":
             return "nothing to recover"
         # A clock that was set back must not keep the edge waiting for longer than it was told.
@@ -177,5 +193,5 @@ class Edge:
         if left <= 0:
             self.revert(held["id"])
             return f"the switch was never confirmed: back on {held['switched_from']}"
-        timer.arm(held["id"], left)
+        self._guard(held["id"], left)
         return f"a switch waits for its confirmation for another {left:.0f} s"
