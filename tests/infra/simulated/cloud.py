@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,8 @@ ACCOUNT = "123456789012"  # moto's
 class Cloud:
     """Calls to where AWS_ENDPOINT_URL points. One after the other: moto is not made for more."""
 
-    def __init__(self) -> None:
-        self.region = os.environ["AWS_REGION"]
+    def __init__(self, region: str) -> None:
+        self.region = region
 
     @cache  # noqa: B019 -- lives as long as the process
     def client(self, service: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,7 +12,7 @@ from pulumi.provider.experimental import provider as engine_side
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
 
 from tests.infra.simulated import engine, functions
-from tests.infra.simulated.cloud import Cloud
+from tests.infra.simulated.cloud import ACCOUNT, Cloud
 from tests.infra.simulated.table import KINDS
 
 if TYPE_CHECKING:
@@ -61,9 +63,11 @@ class Simulated(engine_side.Provider):
     """Carries out resources of package `aws` where AWS_ENDPOINT_URL points."""
 
     def __init__(self) -> None:
-        self._cloud = Cloud()
+        self._cloud = Cloud(os.environ["AWS_REGION"])
 
-    def _kind(self, token: str) -> Kind:
+    def _kind(self, path: str) -> Kind:
+        """Return the row of a type, which the engine names with the types of all its parents."""
+        token = path.rpartition("$")[2]
         if token not in KINDS:
             raise Refused(f"the simulated AWS has no {token}: add it to tests/infra/simulated")
         return KINDS[token]
@@ -71,8 +75,16 @@ class Simulated(engine_side.Provider):
     async def configure(
         self, request: engine_side.ConfigureRequest
     ) -> engine_side.ConfigureResponse:
-        """Take the configuration; all of it comes from the environment."""
-        del request
+        """Take the region, and refuse every account that the program does not name."""
+        given = all_plain(request.args)
+        self._cloud = Cloud(str(given.get("region") or os.environ["AWS_REGION"]))
+        allowed = given.get("allowedAccountIds") or [ACCOUNT]
+        if isinstance(allowed, str):  # the engine hands lists of a provider as JSON
+            allowed = json.loads(allowed)
+        with _words("configuring", request):
+            found = self._cloud.call("sts", "get_caller_identity", {})["Account"]
+        if found not in allowed:
+            raise Refused(f"AWS account ID not allowed: {found}")
         return engine_side.ConfigureResponse(accept_secrets=True, supports_preview=False)
 
     async def check(self, request: engine_side.CheckRequest) -> engine_side.CheckResponse:
