@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 VERSION = "2012-10-17"
 _OBJECTS = r"arn:aws:s3:::dash-[a-z0-9-]+-(artifacts|backups|loki)-[0-9]{12}/\*"
+_SNAPSHOTS = r"arn:aws:ec2:[a-z0-9-]+::snapshot/\*"
 # statement -> (every `*` in it matches this, why it has to be)
 WILDCARDS: dict[str, tuple[str, str]] = {
     "OwnBuckets": (
@@ -22,11 +23,36 @@ WILDCARDS: dict[str, tuple[str, str]] = {
     ),
     "Agent": (
         r"\*",
-        "the agent's channels have no ARN, and AWS's own smallest policy for it has no narrower one",
+        "its channels have no ARN, and AWS's own smallest policy for it is no narrower",
     ),
     "ArtifactsObjects": (_OBJECTS, "all objects of one bucket"),
     "BackupsObjects": (_OBJECTS, "all objects of one bucket"),
     "LogsObjects": (_OBJECTS, "all objects of one bucket"),
+    "FlowStreams": (
+        r"arn:aws:logs:[a-z0-9-]+:[0-9]{12}:log-group:/dash/[a-z0-9-]+/flow:\*",
+        "all streams of one group: AWS names them after network interfaces",
+    ),
+    "SnapshotSource": (
+        r"arn:aws:ec2:[a-z0-9-]+:[0-9]{12}:volume/\*",
+        "ids of volumes are not known before; the condition leaves those of the stack",
+    ),
+    "SnapshotMake": (_SNAPSHOTS, "a snapshot that is to be has no id yet"),
+    "SnapshotRemove": (_SNAPSHOTS, "as with volumes: the condition leaves those of the stack"),
+    "SnapshotTag": (_SNAPSHOTS, "the condition leaves tags that are given while one is made"),
+    "SnapshotLook": (r"\*", "EC2's descriptions cannot be narrowed to a resource"),
+    "SshHosts": (
+        r"arn:aws:ec2:[a-z0-9-]+:[0-9]{12}:instance/\*",
+        "hosts come and go; the condition leaves those of the stack",
+    ),
+    "SshOwn": (
+        r"arn:aws:ssm:\*:\*:session/\$\{aws:userid\}-\*",
+        "sessions are named after who began them: one's own and no others",
+    ),
+    "Secrets": (
+        r"arn:aws:ssm:[a-z0-9-]+:[0-9]{12}:parameter/dash/[a-z]+/\*",
+        "all secrets of one stack",
+    ),
+    "Look": (r"\*", "EC2's descriptions cannot be narrowed to a resource"),
     "Account": (
         r"\*|kms:\*",
         "in a key's policy * is this key, and without its account's owner nobody could mend it",

@@ -8,12 +8,17 @@ import pulumi_aws as aws
 from pulumi import ComponentResource, ResourceOptions
 
 from infra.aws.access import Access
+from infra.aws.dns import Dns
 from infra.aws.edge import Edge
 from infra.aws.hosts import Hosts, HostsArgs
 from infra.aws.keys import Keys
 from infra.aws.network import Network
+from infra.aws.operators import Operators
 from infra.aws.place import BUCKETS, Place
+from infra.aws.snapshots import Snapshots
+from infra.aws.storage import Storage
 from infra.aws.traffic import KINDS, Traffic
+from infra.aws.watch import Budget, FlowLogs
 from infra.keys import login
 
 if TYPE_CHECKING:
@@ -49,13 +54,7 @@ class Cloud(ComponentResource):
         if settings.cloud is None:
             raise ValueError("a stack on AWS has settings of AWS")
         place = Place(stack=settings.stack, cloud=settings.cloud)
-        provider = aws.Provider(
-            "aws",
-            region=settings.cloud.region,
-            allowed_account_ids=[settings.cloud.account],
-            opts=ResourceOptions(parent=self),
-        )
-        child = ResourceOptions(parent=self, providers=[provider])
+        child = self._provided(place)
         wanted = counts(settings)
         kinds = tuple(k for k in KINDS if any(n for w, n in wanted.items() if w.startswith(k)))
         network = Network(place, child)
@@ -63,6 +62,7 @@ class Cloud(ComponentResource):
         network.sessions(traffic.groups["endpoints"])
         access = Access(place, kinds, child)
         keys = Keys(place, access.roles, child)
+        self._around(place, network, keys, child)
         args = HostsArgs(
             counts=wanted,
             public_key=public_key,
@@ -74,20 +74,47 @@ class Cloud(ComponentResource):
         )
         hosts = Hosts(place, args, child)
         edges = {n: i for n, i in hosts.instances.items() if n.startswith("edge-")}
-        Edge(place, network, traffic.groups["balancer"], edges, child)
+        edge = Edge(place, network, traffic.groups["balancer"], edges, child)
+        certificate = Dns(place, edge, child).certificate_arn
+        access.allow_certificate(certificate)
         self.seam: dict[str, Any] = {
             "hosts": hosts.listed,
             "provider": settings.provider,
             "chaos": settings.chaos,
-            "region": settings.cloud.region,
-            "network": place.network,
-            "urls": urls(place),
-            "buckets": {use: place.bucket(use) for use in BUCKETS},
-            "certificate_arn": "",
-            "load_balancer_cidrs": network.public_cidrs,
-            "secrets_path": place.secrets_path,
+            **known(place, network),
+            "certificate_arn": certificate,
         }
         self.register_outputs(self.seam)
+
+    def _provided(self, place: Place) -> ResourceOptions:
+        """Return the options of everything in the stack: its parent, and where AWS is asked."""
+        provider = aws.Provider(
+            "aws",
+            region=place.cloud.region,
+            allowed_account_ids=[place.cloud.account],
+            opts=ResourceOptions(parent=self),
+        )
+        return ResourceOptions(parent=self, providers=[provider])
+
+    def _around(self, place: Place, network: Network, keys: Keys, child: ResourceOptions) -> None:
+        """Make what no host waits for."""
+        Storage(place, keys.arns["storage"], child)
+        FlowLogs(place, network.vpc_id, keys.arns["storage"], child)
+        Snapshots(place, child)
+        Budget(place, child)
+        Operators(place, [keys.arns["secrets"], keys.arns["storage"]], child)
+
+
+def known(place: Place, network: Network) -> dict[str, Any]:
+    """Return the outputs that follow from the settings alone."""
+    return {
+        "region": place.cloud.region,
+        "network": place.network,
+        "urls": urls(place),
+        "buckets": {use: place.bucket(use) for use in BUCKETS},
+        "load_balancer_cidrs": network.public_cidrs,
+        "secrets_path": place.secrets_path,
+    }
 
 
 def urls(place: Place) -> dict[str, str]:
