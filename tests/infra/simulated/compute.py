@@ -15,9 +15,7 @@ DISK = {"volumeSize": "VolumeSize", "volumeType": "VolumeType", "encrypted": "En
         "kmsKeyId": "KmsKeyId", "deleteOnTermination": "DeleteOnTermination", "iops": "Iops",
         "throughput": "Throughput"}  # fmt: skip
 # Arguments of an instance that need no more than EC2's word for them.
-INSTANCE = {"ami": "ImageId", "instanceType": "InstanceType", "subnetId": "SubnetId",
-            "privateIp": "PrivateIpAddress", "vpcSecurityGroupIds": "SecurityGroupIds",
-            "userData": "UserData", "keyName": "KeyName", "ebsOptimized": "EbsOptimized",
+INSTANCE = {"ami": "ImageId", "instanceType": "InstanceType", "userData": "UserData", "keyName": "KeyName", "ebsOptimized": "EbsOptimized",
             "disableApiTermination": "DisableApiTermination",
             "metadataOptions": "MetadataOptions"}  # fmt: skip
 
@@ -25,6 +23,12 @@ INSTANCE = {"ami": "ImageId", "instanceType": "InstanceType", "subnetId": "Subne
 def _launch(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     words = {api: inputs[key] for key, api in INSTANCE.items() if key in inputs}
     words |= {"MinCount": 1, "MaxCount": 1}
+    # Said so, as the provider does for its part: moto's own default outlives the instance
+    words["NetworkInterfaces"] = [{
+        "DeviceIndex": 0, "SubnetId": inputs["subnetId"], "DeleteOnTermination": True,
+        "Groups": inputs.get("vpcSecurityGroupIds") or [],
+        "AssociatePublicIpAddress": bool(inputs.get("associatePublicIpAddress")),
+    }]
     if inputs.get("iamInstanceProfile"):
         words["IamInstanceProfile"] = {"Name": inputs["iamInstanceProfile"]}
     if inputs.get("availabilityZone"):

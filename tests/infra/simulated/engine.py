@@ -44,7 +44,7 @@ def create(cloud: Cloud, kind: Kind, inputs: Mapping[str, Any]) -> tuple[str, di
         ident, left = _create(cloud, kind, wanted)
     state = {"id": ident, **wanted}
     try:
-        known = read(cloud, kind, ident, wanted) or state
+        known = (left and read(cloud, kind, ident, wanted)) or state
         for name, value in left.items():
             setters(kind)[name](cloud, {**known, **state, "tags": {}}, value)
     except (ClientError, KeyError):

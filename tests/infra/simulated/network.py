@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import jmespath
 
 from tests.infra.simulated.cloud import Cloud
 from tests.infra.simulated.kinds import Kind, Setter, State, ignore, setting
@@ -44,6 +46,23 @@ def _detach(cloud: Cloud, state: State) -> None:
     if state.get("vpcId"):
         cloud.call("ec2", "detach_internet_gateway",
                    {"InternetGatewayId": state["id"], "VpcId": state["vpcId"]})  # fmt: skip
+
+
+def _unplug(call: str, key: str, path: str) -> Callable[[Cloud, State], None]:
+    """Return what removes a thing's interfaces: AWS does it by itself, moto forgets.
+
+    Args:
+        call: the call that shows the thing.
+        key: its argument for the id.
+        path: to the interfaces' ids in the answer.
+    """
+
+    def run(cloud: Cloud, state: State) -> None:
+        found = cloud.call("ec2", call, {key: [state["id"]]})
+        for ident in jmespath.search(path, found) or []:
+            cloud.call("ec2", "delete_network_interface", {"NetworkInterfaceId": ident})
+
+    return run
 
 
 # What a route leads to, and where: Pulumi's words for EC2's.
@@ -103,6 +122,8 @@ KINDS: Mapping[str, Kind] = {
         found="NatGateways[?State!='deleted'] | [0]", ignored=frozenset({"connectivityType"}),
         computed={"publicIp": "thing.NatGatewayAddresses[0].PublicIp",
                   "privateIp": "thing.NatGatewayAddresses[0].PrivateIp"},
+        first=_unplug("describe_nat_gateways", "NatGatewayIds",
+                      "NatGateways[].NatGatewayAddresses[].NetworkInterfaceId"),
     ),
     "aws:ec2/routeTable:RouteTable": thing(
         "route_table", "route-table", "route_tables", "RouteTables", "RouteTableId",
@@ -125,7 +146,9 @@ KINDS: Mapping[str, Kind] = {
         service="ec2", label="vpc-endpoint", create="create_vpc_endpoint",
         ident="VpcEndpoint.VpcEndpointId", read="describe_vpc_endpoints",
         show={"VpcEndpointIds": "[id]"}, found="VpcEndpoints[?State!='deleted'] | [0]",
-        delete="delete_vpc_endpoints", remove={"VpcEndpointIds": "[id]"},
+        delete="delete_vpc_endpoints", remove={"VpcEndpointIds": "[id]"}, first=_unplug(
+            "describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints[].NetworkInterfaceIds[]"),
+
         renamed={"policy": "PolicyDocument"},
         setters={name: setting("ec2", "modify_vpc_endpoint", name, VpcEndpointId="id")
                  for name in ("policy",)},

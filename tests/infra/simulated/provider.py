@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.infra.simulated.kinds import Kind
 
+HANG = "DASH_SIMULATED_HANG"  # name of an instance of which Pulumi never hears
 UNKNOWN = "\0unknown"  # differs from everything that a resource can have
 Values = dict[str, PropertyValue]
 
@@ -34,7 +36,7 @@ def plain(value: PropertyValue) -> Any:
     if isinstance(inner, float):
         return int(inner) if inner.is_integer() else inner
     if hasattr(inner, "items"):
-        return {key: plain(each) for key, each in inner.items()}
+        return {key: plain(each) for key, each in inner.items() if each.value is not None}
     return [plain(each) for each in inner]  # type: ignore[union-attr]
 
 
@@ -121,6 +123,8 @@ class Simulated(engine_side.Provider):
         kind, inputs = self._kind(request.type), all_plain(request.properties)
         with _words("creating", request):
             ident, state = engine.create(self._cloud, kind, inputs)
+        if request.name == os.environ.get(HANG) and request.type.endswith(":Instance"):
+            await asyncio.sleep(3600)  # AWS has made it and the answer never comes
         properties = _state(state, inputs, request.properties)
         return engine_side.CreateResponse(resource_id=ident, properties=properties)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from tests.infra.simulated import fitting
 from tests.infra.simulated.cloud import ACCOUNT, Cloud
 from tests.infra.simulated.kinds import Kind, State, ignore, setting
 
@@ -58,7 +61,9 @@ def _rename(cloud: Cloud, state: State, _value: Any) -> None:
 def _budget(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {"BudgetName": inputs["name"], "BudgetType": inputs["budgetType"],
             "TimeUnit": inputs["timeUnit"],
-            "BudgetLimit": {"Amount": str(inputs["limitAmount"]), "Unit": inputs["limitUnit"]}}  # fmt: skip
+            "BudgetLimit": {"Amount": str(inputs["limitAmount"]), "Unit": inputs["limitUnit"]},
+            "CostFilters": {each["name"]: each["values"]
+                            for each in inputs.get("costFilters") or []}}  # fmt: skip
 
 
 def _bill(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
@@ -86,6 +91,12 @@ def _alarm(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     words = {"AlarmName" if key == "name" else key: value for key, value in inputs.items()}
     cloud.run("cloudwatch", "put_metric_alarm", words, {}, {})
     return str(inputs["name"])
+
+
+def _snapshots(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
+    """Hold a schedule of snapshots against AWS' model of it: moto has no such service."""
+    fitting.fit(cloud.shape("dlm", "create_lifecycle_policy"), inputs)
+    return f"policy-{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:17]}"
 
 
 KINDS: Mapping[str, Kind] = {
@@ -141,6 +152,10 @@ KINDS: Mapping[str, Kind] = {
         renamed={"topic": "TopicArn"}, given={"ReturnSubscriptionArn": True},
         read="get_subscription_attributes", show={"SubscriptionArn": "id"}, found="Attributes",
         delete="unsubscribe", remove={"SubscriptionArn": "id"},
+    ),
+    "aws:dlm/lifecyclePolicy:LifecyclePolicy": Kind(
+        service="dlm", make=_snapshots,
+        setters={name: ignore for name in ("description", "policyDetails", "state", "tags")},
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
         service="cloudwatch", make=_alarm, named="name",

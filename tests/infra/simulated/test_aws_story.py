@@ -1,0 +1,167 @@
+"""A stack on AWS from nothing to nothing, by the real Pulumi, where AWS is simulated.
+
+What this cannot prove stands in README.md beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ops import pulumi
+from tests.infra.simulated import census
+from tests.infra.simulated import world as worlds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+    from tests.infra.simulated.world import World
+
+pytestmark = pytest.mark.timeout(600)
+STAGING = ["app-blue-1", "app-green-1", "db-1", "edge-1", "edge-2", "monitor-1", "simulator-1"]
+GROUPS = {
+    "edge": ["edge-1", "edge-2"],
+    "app": ["app-blue-1", "app-green-1"],
+    "app_blue": ["app-blue-1"],
+    "app_green": ["app-green-1"],
+    "db": ["db-1"],
+    "monitor": ["monitor-1"],
+    "simulator": ["simulator-1"],
+}
+
+
+@pytest.fixture(name="world", scope="module")
+def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with worlds.made(tmp_path_factory.mktemp("aws")) as world:
+        yield world
+
+
+def test_staging_comes_changes_and_goes_whatever_happens(world: World) -> None:
+    """One story: each step starts from what the one before it left."""
+    stack, before = world.stack("staging"), census.count(world.cloud)
+    _says_what_it_will_make_and_makes_nothing(world, stack, before)
+    _goes_on_after_a_kill_and_knows_its_own(world, stack)
+    assert pulumi.up(stack) == "nothing to change"
+    _hands_its_hosts_to_ansible(stack)
+    _changes_what_was_changed_alone(world, stack)
+    _makes_again_what_is_gone(world, stack)
+    _leaves_nothing(world, stack, before)
+
+
+def _says_what_it_will_make_and_makes_nothing(
+    world: World, stack: Stack, before: dict[str, list[str]]
+) -> None:
+    said = pulumi.preview(stack)
+
+    assert " to create" in said
+    assert "edge-2" in said
+    assert census.count(world.cloud) == before
+
+
+def _goes_on_after_a_kill_and_knows_its_own(world: World, stack: Stack) -> None:
+    """Killed between AWS making an instance and Pulumi writing it down: the worst moment."""
+    hang = {"DASH_SIMULATED_HANG": "db-1"}
+    worlds.killed(stack, "up", lambda: "db-1" in world.instances(), **hang)
+    (lost,) = world.instances()["db-1"]
+
+    pulumi.up(stack)
+
+    known = {host["name"]: host["instance_id"] for host in pulumi.outputs(stack)["hosts"]}
+    found = world.instances()
+    assert sorted(found) == sorted(known) == STAGING
+    # Pulumi never heard of it and cannot find it; its tags say whose it is
+    assert found.pop("db-1") == sorted([lost, known["db-1"]], key=[lost, known["db-1"]].index)
+    assert all(ids == [known[name]] for name, ids in found.items())
+    world.cloud.call("ec2", "terminate_instances", {"InstanceIds": [lost]})
+
+
+def _hands_its_hosts_to_ansible(stack: Stack) -> None:
+    groups, hosts = _inventory(stack)
+
+    assert groups == GROUPS
+    assert hosts["app-blue-1"]["tags"]["dash:color"] == "blue"
+
+
+def _inventory(stack: Stack) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """Return groups and host variables, as the real plugin of Amazon's collection has them."""
+    file = stack.directory / "hosts.aws_ec2.yml"
+    file.write_text(json.dumps({
+        "plugin": "amazon.aws.aws_ec2",
+        "regions": [pulumi.outputs(stack)["region"]],
+        "filters": {"tag:dash:stack": stack.name, "instance-state-name": "running"},
+        "hostnames": ["tag:dash:name"],
+        "keyed_groups": [
+            {"key": "tags['dash:role']", "prefix": "", "separator": ""},
+            {"key": "'app_' ~ tags['dash:color'] if 'dash:color' in tags else ''",
+             "prefix": "", "separator": ""},
+        ],
+    }))  # fmt: skip
+    done = subprocess.run(
+        ["ansible-inventory", "-i", str(file), "--list"], env=pulumi.environment(stack),
+        cwd=stack.root, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    hosts = document.pop("_meta")["hostvars"]
+    groups = {name: sorted(group.get("hosts", [])) for name, group in document.items()}
+    return {name: group for name, group in groups.items() if name in GROUPS}, hosts
+
+
+def _changes_what_was_changed_alone(world: World, stack: Stack) -> None:
+    before = world.instances()
+    world.set("staging", "db_size", "t3.large")
+
+    said = pulumi.up(stack)
+
+    assert said == "1 updated"
+    assert world.instances() == before
+    answer = world.cloud.call("ec2", "describe_instances", {"InstanceIds": before["db-1"]})
+    assert answer["Reservations"][0]["Instances"][0]["InstanceType"] == "t3.large"
+
+
+def _makes_again_what_is_gone(world: World, stack: Stack) -> None:
+    """Half of it destroyed by hand: an instance, a rule, a name and a bucket's lock."""
+    before = census.count(world.cloud)
+    (app,) = world.instances()["app-blue-1"]
+    rule = world.cloud.call("ec2", "describe_security_group_rules", {
+        "Filters": [{"Name": "tag:dash:name", "Values": ["db-5432-from-app"]}]
+    })["SecurityGroupRules"][0]  # fmt: skip
+    world.cloud.call("ec2", "terminate_instances", {"InstanceIds": [app]})
+    world.cloud.call("ec2", "revoke_security_group_ingress", {
+        "GroupId": rule["GroupId"], "SecurityGroupRuleIds": [rule["SecurityGroupRuleId"]],
+    })  # fmt: skip
+
+    said = pulumi.up(stack)
+
+    assert said == "2 created"
+    after = census.count(world.cloud)
+    assert {name: len(ids) for name, ids in after.items()} == {
+        name: len(ids) for name, ids in before.items()
+    }
+
+
+def _leaves_nothing(world: World, stack: Stack, before: dict[str, list[str]]) -> None:
+    """Killed in the middle, the second time it ends; what is in a bucket goes with it."""
+    bucket = pulumi.outputs(stack)["buckets"]["artifacts"]
+    world.cloud.call("s3", "put_object", {"Bucket": bucket, "Key": "a", "Body": b"b"})
+    worlds.killed(stack, "destroy", lambda: len(world.instances()) < len(STAGING) - 2)
+    assert census.count(world.cloud) != before
+
+    assert pulumi.destroy(stack)
+
+    assert census.count(world.cloud) == before
+    assert pulumi.destroy(stack)
+
+
+def test_production_can_be_previewed_whole(world: World) -> None:
+    before = census.count(world.cloud)
+
+    said = pulumi.preview(world.stack("production"))
+
+    assert "db-3" in said
+    assert "nat-c" in said
+    assert "error" not in said
+    assert census.count(world.cloud) == before
