@@ -38,8 +38,12 @@ def _zones(cloud: Cloud, args: Mapping[str, Any]) -> Answer:
     words = {"Filters": [f for f in _filters(args) if f["Name"] != "opt-in-status"]}
     found = cloud.call("ec2", "describe_availability_zones", words)["AvailabilityZones"]
     zones = [zone for zone in found if args.get("state") in (None, zone["State"])]
-    return {"id": cloud.region, "names": [zone["ZoneName"] for zone in zones],
-            "zoneIds": [zone["ZoneId"] for zone in zones], "groupNames": [cloud.region]}  # fmt: skip
+    return {
+        "id": cloud.region,
+        "names": [zone["ZoneName"] for zone in zones],
+        "zoneIds": [zone["ZoneId"] for zone in zones],
+        "groupNames": [cloud.region],
+    }
 
 
 def _caller(cloud: Cloud, _args: Mapping[str, Any]) -> Answer:
@@ -48,13 +52,22 @@ def _caller(cloud: Cloud, _args: Mapping[str, Any]) -> Answer:
 
 
 def _region(cloud: Cloud, _args: Mapping[str, Any]) -> Answer:
-    return {"id": cloud.region, "name": cloud.region, "region": cloud.region,
-            "description": cloud.region, "endpoint": f"ec2.{cloud.region}.amazonaws.com"}  # fmt: skip
+    return {
+        "id": cloud.region,
+        "name": cloud.region,
+        "region": cloud.region,
+        "description": cloud.region,
+        "endpoint": f"ec2.{cloud.region}.amazonaws.com",
+    }
 
 
 def _partition(_cloud: Cloud, _args: Mapping[str, Any]) -> Answer:
-    return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com",
-            "reverseDnsPrefix": "com.amazonaws"}  # fmt: skip
+    return {
+        "id": "aws",
+        "partition": "aws",
+        "dnsSuffix": "amazonaws.com",
+        "reverseDnsPrefix": "com.amazonaws",
+    }
 
 
 def _zone(cloud: Cloud, args: Mapping[str, Any]) -> Answer:
@@ -64,8 +77,12 @@ def _zone(cloud: Cloud, args: Mapping[str, Any]) -> Answer:
     if not ours:
         raise KeyError(f"no matching Route 53 Hosted Zone found: {wanted}")
     ident = ours[0]["Id"].rpartition("/")[2]
-    return {"id": ident, "zoneId": ident, "name": wanted.rstrip("."),
-            "arn": f"arn:aws:route53:::hostedzone/{ident}"}  # fmt: skip
+    return {
+        "id": ident,
+        "zoneId": ident,
+        "name": wanted.rstrip("."),
+        "arn": f"arn:aws:route53:::hostedzone/{ident}",
+    }
 
 
 def _statement(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,8 +46,9 @@ def permission(rule: Mapping[str, Any], ident: str) -> dict[str, Any]:
 def _change(cloud: Cloud, verb: str, way: str, ident: str, rules: list[Any]) -> None:
     permissions = [permission(rule, ident) for rule in rules]
     if permissions:
-        cloud.call("ec2", f"{verb}_security_group_{way}",
-                   {"GroupId": ident, "IpPermissions": permissions})  # fmt: skip
+        cloud.call(
+            "ec2", f"{verb}_security_group_{way}", {"GroupId": ident, "IpPermissions": permissions}
+        )
 
 
 def _rules(way: str) -> Any:
@@ -58,8 +59,11 @@ def _rules(way: str) -> Any:
         found = cloud.call("ec2", "describe_security_groups", {"GroupIds": [state["id"]]})
         standing = found["SecurityGroups"][0][was]
         if standing:
-            cloud.call("ec2", f"revoke_security_group_{way}",
-                       {"GroupId": state["id"], "IpPermissions": standing})  # fmt: skip
+            cloud.call(
+                "ec2",
+                f"revoke_security_group_{way}",
+                {"GroupId": state["id"], "IpPermissions": standing},
+            )
         _change(cloud, "authorize", way, state["id"], value or [])
 
     return run
@@ -69,8 +73,12 @@ def _group(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     """Make a group without the rule that EC2 gives it, as the provider does."""
     tags = inputs.get("tags")
     labels = [{"ResourceType": "security-group", "Tags": tags}] if tags else None
-    words = {"GroupName": inputs["name"], "Description": inputs.get("description", "by Pulumi"),
-             "VpcId": inputs["vpcId"], "TagSpecifications": labels}  # fmt: skip
+    words = {
+        "GroupName": inputs["name"],
+        "Description": inputs.get("description", "by Pulumi"),
+        "VpcId": inputs["vpcId"],
+        "TagSpecifications": labels,
+    }
     ident: str = cloud.run("ec2", "create_security_group", words, {}, {})["GroupId"]
     for way in ("ingress", "egress"):
         _rules(way)(cloud, {"id": ident}, inputs.get(way))
@@ -91,12 +99,16 @@ def _loose(way: str) -> Kind:
         return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
     return Kind(
-        service="ec2", label="security-group-rule", make=make,
-        read="describe_security_group_rules", show={"SecurityGroupRuleIds": "[id]"},
-        found="SecurityGroupRules[0]", delete=f"revoke_security_group_{way}",
+        service="ec2",
+        label="security-group-rule",
+        make=make,
+        read="describe_security_group_rules",
+        show={"SecurityGroupRuleIds": "[id]"},
+        found="SecurityGroupRules[0]",
+        delete=f"revoke_security_group_{way}",
         remove={"GroupId": "securityGroupId", "SecurityGroupRuleIds": "[id]"},
         computed={"securityGroupRuleId": "id"},
-    )  # fmt: skip
+    )
 
 
 def _rule(cloud: Cloud, inputs: Mapping[str, Any]) -> str:

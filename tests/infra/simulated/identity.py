@@ -13,16 +13,22 @@ def _profile(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     words = {"InstanceProfileName": inputs["name"], "Tags": inputs.get("tags")}
     cloud.run("iam", "create_instance_profile", words, {}, {})
     if inputs.get("role"):
-        cloud.call("iam", "add_role_to_instance_profile",
-                   {"InstanceProfileName": inputs["name"], "RoleName": inputs["role"]})  # fmt: skip
+        cloud.call(
+            "iam",
+            "add_role_to_instance_profile",
+            {"InstanceProfileName": inputs["name"], "RoleName": inputs["role"]},
+        )
     return str(inputs["name"])
 
 
 def _unplug(cloud: Cloud, state: State) -> None:
     found = cloud.call("iam", "get_instance_profile", {"InstanceProfileName": state["id"]})
     for role in found["InstanceProfile"]["Roles"]:
-        cloud.call("iam", "remove_role_from_instance_profile",
-                   {"InstanceProfileName": state["id"], "RoleName": role["RoleName"]})  # fmt: skip
+        cloud.call(
+            "iam",
+            "remove_role_from_instance_profile",
+            {"InstanceProfileName": state["id"], "RoleName": role["RoleName"]},
+        )
 
 
 KINDS: Mapping[str, Kind] = {

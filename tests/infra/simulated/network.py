@@ -11,9 +11,7 @@ from tests.infra.simulated.cloud import Cloud
 from tests.infra.simulated.kinds import Kind, Setter, State, ignore, setting
 
 
-def thing(
-    name: str, label: str, words: str, listed: str, key: str, **more: Any
-) -> Kind:
+def thing(name: str, label: str, words: str, listed: str, key: str, **more: Any) -> Kind:
     """Return a thing of EC2: made, listed and removed by calls that are named after it.
 
     Args:
@@ -25,11 +23,16 @@ def thing(
         more: what else the row has.
     """
     row: dict[str, Any] = {
-        "service": "ec2", "label": label,
-        "create": f"create_{name}", "ident": f"{listed.removesuffix('s')}.{key}",
-        "read": f"describe_{words}", "show": {f"{key}s": "[id]"}, "found": f"{listed}[0]",
-        "delete": f"delete_{name}", "remove": {key: "id"},
-    }  # fmt: skip
+        "service": "ec2",
+        "label": label,
+        "create": f"create_{name}",
+        "ident": f"{listed.removesuffix('s')}.{key}",
+        "read": f"describe_{words}",
+        "show": {f"{key}s": "[id]"},
+        "found": f"{listed}[0]",
+        "delete": f"delete_{name}",
+        "remove": {key: "id"},
+    }
     return Kind(**{**row, **more})
 
 
@@ -38,14 +41,16 @@ def _attribute(name: str) -> Setter:
 
 
 def _attach(cloud: Cloud, state: State, value: Any) -> None:
-    cloud.call("ec2", "attach_internet_gateway",
-               {"InternetGatewayId": state["id"], "VpcId": value})  # fmt: skip
+    cloud.call("ec2", "attach_internet_gateway", {"InternetGatewayId": state["id"], "VpcId": value})
 
 
 def _detach(cloud: Cloud, state: State) -> None:
     if state.get("vpcId"):
-        cloud.call("ec2", "detach_internet_gateway",
-                   {"InternetGatewayId": state["id"], "VpcId": state["vpcId"]})  # fmt: skip
+        cloud.call(
+            "ec2",
+            "detach_internet_gateway",
+            {"InternetGatewayId": state["id"], "VpcId": state["vpcId"]},
+        )
 
 
 def _unplug(call: str, key: str, path: str) -> Callable[[Cloud, State], None]:
@@ -83,14 +88,19 @@ def _route(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
 
 def _default_group(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     """Take a VPC's default group in hand, as the provider does: all its rules go first."""
-    query = [{"Name": "vpc-id", "Values": [inputs["vpcId"]]},
-             {"Name": "group-name", "Values": ["default"]}]  # fmt: skip
+    query = [
+        {"Name": "vpc-id", "Values": [inputs["vpcId"]]},
+        {"Name": "group-name", "Values": ["default"]},
+    ]
     found = cloud.call("ec2", "describe_security_groups", {"Filters": query})["SecurityGroups"][0]
     ident: str = found["GroupId"]
     for call, rules in (("ingress", "IpPermissions"), ("egress", "IpPermissionsEgress")):
         if found[rules]:
-            cloud.call("ec2", f"revoke_security_group_{call}",
-                       {"GroupId": ident, "IpPermissions": found[rules]})  # fmt: skip
+            cloud.call(
+                "ec2",
+                f"revoke_security_group_{call}",
+                {"GroupId": ident, "IpPermissions": found[rules]},
+            )
     cloud.run("ec2", "create_tags", {"Resources": [ident], "Tags": inputs["tags"]}, {}, {})
     return ident
 

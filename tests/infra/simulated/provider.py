@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,7 +18,7 @@ from tests.infra.simulated.cloud import ACCOUNT, Cloud
 from tests.infra.simulated.table import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tests.infra.simulated.kinds import Kind
 
@@ -83,7 +84,7 @@ class Simulated(engine_side.Provider):
         allowed = given.get("allowedAccountIds") or [ACCOUNT]
         if isinstance(allowed, str):  # the engine hands lists of a provider as JSON
             allowed = json.loads(allowed)
-        with _words("configuring", request):
+        with _words("configuring", "the provider"):
             found = self._cloud.call("sts", "get_caller_identity", {})["Account"]
         if found not in allowed:
             raise Refused(f"AWS account ID not allowed: {found}")
@@ -109,19 +110,21 @@ class Simulated(engine_side.Provider):
         anew = engine.replaces(kind, names)
         kinds = engine_side.PropertyDiffKind
         return engine_side.DiffResponse(
-            changes=bool(names), replaces=anew, diffs=names,
+            changes=bool(names),
+            replaces=anew,
+            diffs=names,
             detailed_diff={
                 name: engine_side.PropertyDiff(
                     kinds.UPDATE_REPLACE if name in anew else kinds.UPDATE, input_diff=False
                 )
                 for name in names
             },
-        )  # fmt: skip
+        )
 
     async def create(self, request: engine_side.CreateRequest) -> engine_side.CreateResponse:
         """Make one."""
         kind, inputs = self._kind(request.type), all_plain(request.properties)
-        with _words("creating", request):
+        with _words("creating", _what(request.urn)):
             ident, state = engine.create(self._cloud, kind, inputs)
         if request.name == os.environ.get(HANG) and request.type.endswith(":Instance"):
             await asyncio.sleep(3600)  # AWS has made it and the answer never comes
@@ -133,7 +136,7 @@ class Simulated(engine_side.Provider):
         kind = self._kind(request.type)
         known = all_plain(request.properties)
         inputs = all_plain(request.inputs)
-        with _words("reading", request):
+        with _words("reading", _what(request.urn)):
             state = engine.read(self._cloud, kind, request.resource_id, inputs)
         if state is None:
             return engine_side.ReadResponse()
@@ -149,35 +152,35 @@ class Simulated(engine_side.Provider):
         """Change what differs."""
         kind, inputs = self._kind(request.type), all_plain(request.news)
         olds = all_plain(request.olds)
-        with _words("updating", request):
+        with _words("updating", _what(request.urn)):
             state = engine.update(self._cloud, kind, request.resource_id, olds, inputs)
         return engine_side.UpdateResponse(properties=_state(state, inputs, request.news))
 
     async def delete(self, request: engine_side.DeleteRequest) -> None:
         """Remove it."""
         kind, state = self._kind(request.type), all_plain(request.properties)
-        with _words("deleting", request):
+        with _words("deleting", _what(request.urn)):
             engine.delete(self._cloud, kind, request.resource_id, state)
 
     async def invoke(self, request: engine_side.InvokeRequest) -> engine_side.InvokeResponse:
         """Answer a question."""
-        with _words("asking", request):
+        with _words("asking", request.tok):
             answer = functions.answer(self._cloud, request.tok, all_plain(request.args))
         return engine_side.InvokeResponse({key: wrapped(each) for key, each in answer.items()})
 
 
-class _words:  # noqa: N801 -- reads as a verb where it is used
-    """Turns what AWS or the table says into one line with the thing's name."""
+@contextmanager
+def _words(verb: str, what: str) -> Iterator[None]:
+    """Turn what AWS or the table says into one line with the thing's name."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, KeyError, PermissionError) as error:
+        raise Refused(f"{verb} {what}: {error}") from None
 
-    def __init__(self, verb: str, request: Any) -> None:
-        self._what = f"{verb} {getattr(request, 'name', '')} {getattr(request, 'type', '')}"
 
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, ClientError | BotoCoreError | KeyError | PermissionError):
-            raise Refused(f"{self._what}: {error}") from None
+def _what(urn: str) -> str:
+    """Return a resource's type and name, without its parents."""
+    return " ".join(urn.rpartition("$")[2].split("::")[-2:])
 
 
 def _state(

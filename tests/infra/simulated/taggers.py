@@ -23,8 +23,11 @@ def _ec2(cloud: Cloud, state: State, value: dict[str, str] | None) -> None:
 
 
 # What IAM tags, by a word of its ARN: the call's name and its argument.
-IAM = {"role": ("role", "RoleName"), "policy": ("policy", "PolicyArn"),
-       "instance-profile": ("instance_profile", "InstanceProfileName")}  # fmt: skip
+IAM = {
+    "role": ("role", "RoleName"),
+    "policy": ("policy", "PolicyArn"),
+    "instance-profile": ("instance_profile", "InstanceProfileName"),
+}
 
 
 def _iam(cloud: Cloud, state: State, value: dict[str, str] | None) -> None:

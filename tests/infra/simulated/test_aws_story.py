@@ -89,21 +89,33 @@ def _hands_its_hosts_to_ansible(stack: Stack) -> None:
 def _inventory(stack: Stack) -> tuple[dict[str, list[str]], dict[str, Any]]:
     """Return groups and host variables, as the real plugin of Amazon's collection has them."""
     file = stack.directory / "hosts.aws_ec2.yml"
-    file.write_text(json.dumps({
-        "plugin": "amazon.aws.aws_ec2",
-        "regions": [pulumi.outputs(stack)["region"]],
-        "filters": {"tag:dash:stack": stack.name, "instance-state-name": "running"},
-        "hostnames": ["tag:dash:name"],
-        "keyed_groups": [
-            {"key": "tags['dash:role']", "prefix": "", "separator": ""},
-            {"key": "'app_' ~ tags['dash:color'] if 'dash:color' in tags else ''",
-             "prefix": "", "separator": ""},
-        ],
-    }))  # fmt: skip
+    file.write_text(
+        json.dumps(
+            {
+                "plugin": "amazon.aws.aws_ec2",
+                "regions": [pulumi.outputs(stack)["region"]],
+                "filters": {"tag:dash:stack": stack.name, "instance-state-name": "running"},
+                "hostnames": ["tag:dash:name"],
+                "keyed_groups": [
+                    {"key": "tags['dash:role']", "prefix": "", "separator": ""},
+                    {
+                        "key": "'app_' ~ tags['dash:color'] if 'dash:color' in tags else ''",
+                        "prefix": "",
+                        "separator": "",
+                    },
+                ],
+            }
+        )
+    )
     done = subprocess.run(
-        ["ansible-inventory", "-i", str(file), "--list"], env=pulumi.environment(stack),
-        cwd=stack.root, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        ["ansible-inventory", "-i", str(file), "--list"],
+        env=pulumi.environment(stack),
+        cwd=stack.root,
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
     document = json.loads(done.stdout)
     hosts = document.pop("_meta")["hostvars"]
     groups = {name: sorted(group.get("hosts", [])) for name, group in document.items()}
@@ -126,13 +138,20 @@ def _makes_again_what_is_gone(world: World, stack: Stack) -> None:
     """Half of it destroyed by hand: an instance, a rule, a name and a bucket's lock."""
     before = census.count(world.cloud)
     (app,) = world.instances()["app-blue-1"]
-    rule = world.cloud.call("ec2", "describe_security_group_rules", {
-        "Filters": [{"Name": "tag:dash:name", "Values": ["db-5432-from-app"]}]
-    })["SecurityGroupRules"][0]  # fmt: skip
+    rule = world.cloud.call(
+        "ec2",
+        "describe_security_group_rules",
+        {"Filters": [{"Name": "tag:dash:name", "Values": ["db-5432-from-app"]}]},
+    )["SecurityGroupRules"][0]
     world.cloud.call("ec2", "terminate_instances", {"InstanceIds": [app]})
-    world.cloud.call("ec2", "revoke_security_group_ingress", {
-        "GroupId": rule["GroupId"], "SecurityGroupRuleIds": [rule["SecurityGroupRuleId"]],
-    })  # fmt: skip
+    world.cloud.call(
+        "ec2",
+        "revoke_security_group_ingress",
+        {
+            "GroupId": rule["GroupId"],
+            "SecurityGroupRuleIds": [rule["SecurityGroupRuleId"]],
+        },
+    )
 
     said = pulumi.up(stack)
 

@@ -13,8 +13,11 @@ from tests.infra.simulated.kinds import Kind, State, ignore, setting
 
 
 def _certificate(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    words = {k: v for k, v in inputs.items()
-             if k in ("domainName", "validationMethod", "subjectAlternativeNames", "tags")}  # fmt: skip
+    words = {
+        k: v
+        for k, v in inputs.items()
+        if k in ("domainName", "validationMethod", "subjectAlternativeNames", "tags")
+    }
     return str(cloud.run("acm", "request_certificate", words, {}, {})["CertificateArn"])
 
 
@@ -32,17 +35,22 @@ def _record(inputs: Mapping[str, Any]) -> dict[str, Any]:
         found["ResourceRecords"] = [{"Value": value} for value in inputs["records"]]
     for alias in inputs.get("aliases") or []:
         found["AliasTarget"] = {
-            "HostedZoneId": alias["zoneId"], "DNSName": alias["name"],
+            "HostedZoneId": alias["zoneId"],
+            "DNSName": alias["name"],
             "EvaluateTargetHealth": alias["evaluateTargetHealth"],
-        }  # fmt: skip
+        }
     return found
 
 
 def _names(cloud: Cloud, action: str, inputs: Mapping[str, Any]) -> None:
-    cloud.call("route53", "change_resource_record_sets", {
-        "HostedZoneId": inputs["zoneId"],
-        "ChangeBatch": {"Changes": [{"Action": action, "ResourceRecordSet": _record(inputs)}]},
-    })  # fmt: skip
+    cloud.call(
+        "route53",
+        "change_resource_record_sets",
+        {
+            "HostedZoneId": inputs["zoneId"],
+            "ChangeBatch": {"Changes": [{"Action": action, "ResourceRecordSet": _record(inputs)}]},
+        },
+    )
 
 
 def _name(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
@@ -59,11 +67,13 @@ def _rename(cloud: Cloud, state: State, _value: Any) -> None:
 
 
 def _budget(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    return {"BudgetName": inputs["name"], "BudgetType": inputs["budgetType"],
-            "TimeUnit": inputs["timeUnit"],
-            "BudgetLimit": {"Amount": str(inputs["limitAmount"]), "Unit": inputs["limitUnit"]},
-            "CostFilters": {each["name"]: each["values"]
-                            for each in inputs.get("costFilters") or []}}  # fmt: skip
+    return {
+        "BudgetName": inputs["name"],
+        "BudgetType": inputs["budgetType"],
+        "TimeUnit": inputs["timeUnit"],
+        "BudgetLimit": {"Amount": str(inputs["limitAmount"]), "Unit": inputs["limitUnit"]},
+        "CostFilters": {each["name"]: each["values"] for each in inputs.get("costFilters") or []},
+    }
 
 
 def _bill(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
@@ -72,7 +82,8 @@ def _bill(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
             "Notification": {
                 "NotificationType": note["notificationType"],
                 "ComparisonOperator": note["comparisonOperator"],
-                "Threshold": note["threshold"], "ThresholdType": note["thresholdType"],
+                "Threshold": note["threshold"],
+                "ThresholdType": note["thresholdType"],
             },
             "Subscribers": [
                 {"SubscriptionType": "EMAIL", "Address": address}
@@ -80,9 +91,8 @@ def _bill(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
             ],
         }
         for note in inputs.get("notifications") or []
-    ]  # fmt: skip
-    words = {"AccountId": ACCOUNT, "Budget": _budget(inputs),
-             "NotificationsWithSubscribers": notes}  # fmt: skip
+    ]
+    words = {"AccountId": ACCOUNT, "Budget": _budget(inputs), "NotificationsWithSubscribers": notes}
     cloud.call("budgets", "create_budget", words)
     return f"{ACCOUNT}:{inputs['name']}"
 
@@ -103,7 +113,8 @@ KINDS: Mapping[str, Kind] = {
     "aws:cloudwatch/logGroup:LogGroup": Kind(
         service="logs", create="create_log_group", ident="in.name",
         renamed={"name": "logGroupName"}, named="name",
-        read="describe_log_groups", show={"logGroupNamePrefix": "id"}, found="logGroups[?logGroupName=='<id>'] | [0]",
+        read="describe_log_groups", show={"logGroupNamePrefix": "id"},
+        found="logGroups[?logGroupName=='<id>'] | [0]",
         delete="delete_log_group", remove={"logGroupName": "id"},
         setters={"retentionInDays": setting("logs", "put_retention_policy", "retentionInDays",
                                             logGroupName="id"), "skipDestroy": ignore},
@@ -127,7 +138,7 @@ KINDS: Mapping[str, Kind] = {
         read="list_resource_record_sets",
         show={"HostedZoneId": "zoneId", "StartRecordName": "name", "StartRecordType": "type"},
         found="ResourceRecordSets[?Type=='<type>' && (Name=='<name>' || Name=='<name>.')] | [0]",
-        setters={name: _rename for name in ("records", "ttl", "aliases", "allowOverwrite")},
+        setters=dict.fromkeys(("records", "ttl", "aliases", "allowOverwrite"), _rename),
         computed={"fqdn": "name"}, believed=frozenset({"name"}),
     ),
     "aws:budgets/budget:Budget": Kind(
@@ -155,7 +166,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "aws:dlm/lifecyclePolicy:LifecyclePolicy": Kind(
         service="dlm", make=_snapshots,
-        setters={name: ignore for name in ("description", "policyDetails", "state", "tags")},
+        setters=dict.fromkeys(("description", "policyDetails", "state", "tags"), ignore),
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
         service="cloudwatch", make=_alarm, named="name",

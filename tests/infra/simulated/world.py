@@ -97,9 +97,14 @@ def killed(stack: Stack, verb: str, when: Callable[[], bool], **env: str) -> Non
     words = ["pulumi", verb, "--yes", "--skip-preview", "--non-interactive", "--stack", stack.name]
     with (stack.directory / f"killed-{verb}.log").open("w") as log:
         run = subprocess.Popen(
-            words, cwd=stack.root, env={**pulumi.environment(stack), **env}, stdout=log,
-            stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            words,
+            cwd=stack.root,
+            env={**pulumi.environment(stack), **env},
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     try:
         deadline = time.monotonic() + PATIENCE
         while not when():
