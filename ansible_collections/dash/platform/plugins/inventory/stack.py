@@ -166,6 +166,7 @@ class InventoryModule(BaseInventoryPlugin):
             "dash_address": host["address"],
             "dash_container": host.get("container", ""),
             "dash_instance_id": instance,
+            "dash_volumes": host.get("volumes", {}),  # their ids by what they hold
         }.items():
             self.inventory.set_variable(name, key, value)
 
@@ -182,7 +183,7 @@ def _connection(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
     if outputs["provider"] != "aws":
         return {"ansible_ssh_common_args": f"{known} -o StrictHostKeyChecking=yes {key}"}
     words = ["env", f"PYTHONPATH={stack.root}", sys.executable, "-m", "ops.tunnel"]
-    proxy = shlex.join([*words, outputs["region"]]).replace("%", "%%") + " %h %p"
+    proxy = shlex.join([*words, stack.name, outputs["region"]]).replace("%", "%%") + " %h %p"
     return {
         # By SSM a host is called by its instance, and IAM has proved that it is that one: its key
         # is made at its first start, taken then, and held to from then on.

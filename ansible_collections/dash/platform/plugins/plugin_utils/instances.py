@@ -88,7 +88,7 @@ def choose(
             f"none of them: type aws sts get-caller-identity to see whose credentials these are, "
             f"or ./dash --stack {stack} provision to make them anew"
         )
-    hosts = [_host(found[i]) for i in wanted if i in found]
+    hosts = [_host(found[i]) | {"volumes": wanted[i].get("volumes", {})} for i in wanted if i in found]
     return hosts, list(_troubles(stack, outputs["region"], wanted, found))
 
 
