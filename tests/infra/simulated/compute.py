@@ -139,9 +139,4 @@ KINDS: Mapping[str, Kind] = {
         delete="detach_volume", remove={"VolumeId": "volumeId", "InstanceId": "instanceId"},
         ignored=frozenset({"stopInstanceBeforeDetaching", "forceDetach", "skipDestroy"}),
     ),
-    "aws:ebs/encryptionByDefault:EncryptionByDefault": Kind(
-        service="ec2", make=lambda cloud, _: str(
-            cloud.call("ec2", "enable_ebs_encryption_by_default", {}) and "default"),
-        delete="disable_ebs_encryption_by_default",
-    ),
 }  # fmt: skip

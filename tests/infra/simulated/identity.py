@@ -56,13 +56,6 @@ KINDS: Mapping[str, Kind] = {
         read="get_policy", show={"PolicyArn": "id"}, found="Policy",
         delete="delete_policy", remove={"PolicyArn": "id"},
     ),
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": Kind(
-        service="iam", create="attach_role_policy", ident="join('/', [in.role, in.policyArn])",
-        renamed={"role": "RoleName"},
-        read="list_attached_role_policies", show={"RoleName": "role"},
-        found="AttachedPolicies[?PolicyArn=='<policyArn>'] | [0]",
-        delete="detach_role_policy", remove={"RoleName": "role", "PolicyArn": "policyArn"},
-    ),
     "aws:iam/instanceProfile:InstanceProfile": Kind(
         service="iam", make=_profile, named="name", first=_unplug,
         read="get_instance_profile", show={"InstanceProfileName": "id"}, found="InstanceProfile",

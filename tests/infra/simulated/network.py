@@ -8,7 +8,7 @@ from typing import Any
 import jmespath
 
 from tests.infra.simulated.cloud import Cloud
-from tests.infra.simulated.kinds import Kind, Setter, State, ignore, setting
+from tests.infra.simulated.kinds import Kind, Setter, State, setting
 
 
 def thing(name: str, label: str, words: str, listed: str, key: str, **more: Any) -> Kind:
@@ -70,39 +70,9 @@ def _unplug(call: str, key: str, path: str) -> Callable[[Cloud, State], None]:
     return run
 
 
-# What a route leads to, and where: Pulumi's words for EC2's.
-ROUTE = {"cidrBlock": "destinationCidrBlock", "ipv6CidrBlock": "destinationIpv6CidrBlock"}
-
-
-def _routes(cloud: Cloud, state: State, value: Any) -> None:
-    """Give a table the routes that stand in it."""
-    for route in value:
-        words = {ROUTE.get(key, key): each for key, each in route.items() if each}
-        cloud.run("ec2", "create_route", words, {"routeTableId": "id"}, state)
-
-
 def _route(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     cloud.run("ec2", "create_route", inputs, {}, {})
     return f"r-{inputs['routeTableId']}-{inputs['destinationCidrBlock']}"
-
-
-def _default_group(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    """Take a VPC's default group in hand, as the provider does: all its rules go first."""
-    query = [
-        {"Name": "vpc-id", "Values": [inputs["vpcId"]]},
-        {"Name": "group-name", "Values": ["default"]},
-    ]
-    found = cloud.call("ec2", "describe_security_groups", {"Filters": query})["SecurityGroups"][0]
-    ident: str = found["GroupId"]
-    for call, rules in (("ingress", "IpPermissions"), ("egress", "IpPermissionsEgress")):
-        if found[rules]:
-            cloud.call(
-                "ec2",
-                f"revoke_security_group_{call}",
-                {"GroupId": ident, "IpPermissions": found[rules]},
-            )
-    cloud.run("ec2", "create_tags", {"Resources": [ident], "Tags": inputs["tags"]}, {}, {})
-    return ident
 
 
 _SUBNET = {
@@ -137,7 +107,6 @@ KINDS: Mapping[str, Kind] = {
     ),
     "aws:ec2/routeTable:RouteTable": thing(
         "route_table", "route-table", "route_tables", "RouteTables", "RouteTableId",
-        setters={"routes": _routes},
     ),
     "aws:ec2/route:Route": Kind(
         service="ec2", make=_route,
@@ -156,22 +125,17 @@ KINDS: Mapping[str, Kind] = {
         service="ec2", label="vpc-endpoint", create="create_vpc_endpoint",
         ident="VpcEndpoint.VpcEndpointId", read="describe_vpc_endpoints",
         show={"VpcEndpointIds": "[id]"}, found="VpcEndpoints[?State!='deleted'] | [0]",
-        delete="delete_vpc_endpoints", remove={"VpcEndpointIds": "[id]"}, first=_unplug(
-            "describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints[].NetworkInterfaceIds[]"),
-
+        delete="delete_vpc_endpoints", remove={"VpcEndpointIds": "[id]"},
+        first=_unplug("describe_vpc_endpoints", "VpcEndpointIds",
+                      "VpcEndpoints[].NetworkInterfaceIds[]"),
         renamed={"policy": "PolicyDocument"},
-        setters={name: setting("ec2", "modify_vpc_endpoint", name, VpcEndpointId="id")
-                 for name in ("policy",)},
+        setters={"policy": setting("ec2", "modify_vpc_endpoint", "PolicyDocument",
+                                   VpcEndpointId="id")},
     ),
     "aws:ec2/flowLog:FlowLog": Kind(
         service="ec2", label="vpc-flow-log", create="create_flow_logs", ident="FlowLogIds[0]",
         given={"ResourceType": "VPC"}, read="describe_flow_logs", show={"FlowLogIds": "[id]"},
         found="FlowLogs[0]", delete="delete_flow_logs", remove={"FlowLogIds": "[id]"},
         renamed={"vpcId": "ResourceIds", "iamRoleArn": "DeliverLogsPermissionArn"},
-    ),
-    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": Kind(
-        service="ec2", label="security-group", make=_default_group,
-        read="describe_security_groups", show={"GroupIds": "[id]"}, found="SecurityGroups[0]",
-        setters={"ingress": ignore, "egress": ignore},
     ),
 }  # fmt: skip

@@ -176,10 +176,6 @@ KINDS: Mapping[str, Kind] = {
         read="get_public_access_block", show={"Bucket": "id"},
         delete="delete_public_access_block", remove={"Bucket": "id"},
     ),
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _property(
-        "ownership_controls", "OwnershipControls", lambda inputs: {"Rules": [inputs["rule"]]},
-        delete="delete_bucket_ownership_controls",
-    ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _property(
         "lifecycle_configuration", "LifecycleConfiguration", _lifecycle,
         delete="delete_bucket_lifecycle",

@@ -48,12 +48,7 @@ TAGGERS: Mapping[str, Setter] = {
     "iam": _iam,
     "acm": _acm,
     "budgets": ignore,  # moto keeps none
-    "cloudwatch": each("cloudwatch", "tag_resource", "untag_resource", "TagKeys",
-                       ResourceARN="arn"),
     "elbv2": each("elbv2", "add_tags", "remove_tags", "TagKeys", ResourceArns="[id]"),
     "kms": each("kms", "tag_resource", "untag_resource", "TagKeys", KeyId="id"),
     "logs": each("logs", "tag_log_group", "untag_log_group", "tags", logGroupName="id"),
-    "ssm": each("ssm", "add_tags_to_resource", "remove_tags_from_resource", "TagKeys",
-                ResourceId="id", ResourceType="'Parameter'"),
-    "sns": each("sns", "tag_resource", "untag_resource", "TagKeys", ResourceArn="id"),
-}  # fmt: skip
+}

@@ -97,12 +97,6 @@ def _bill(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     return f"{ACCOUNT}:{inputs['name']}"
 
 
-def _alarm(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    words = {"AlarmName" if key == "name" else key: value for key, value in inputs.items()}
-    cloud.run("cloudwatch", "put_metric_alarm", words, {}, {})
-    return str(inputs["name"])
-
-
 def _snapshots(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     """Hold a schedule of snapshots against AWS' model of it: moto has no such service."""
     fitting.fit(cloud.shape("dlm", "create_lifecycle_policy"), inputs)
@@ -147,30 +141,8 @@ KINDS: Mapping[str, Kind] = {
         found="Budget", delete="delete_budget",
         remove={"AccountId": f"'{ACCOUNT}'", "BudgetName": "name"},
     ),
-    "aws:ssm/parameter:Parameter": Kind(
-        service="ssm", create="put_parameter", ident="in.name", named="name",
-        read="get_parameter", show={"Name": "id", "WithDecryption": "`true`"}, found="Parameter",
-        delete="delete_parameter", remove={"Name": "id"},
-    ),
-    "aws:sns/topic:Topic": Kind(
-        service="sns", create="create_topic", ident="TopicArn", named="name",
-        read="get_topic_attributes", show={"TopicArn": "id"}, found="Attributes",
-        delete="delete_topic", remove={"TopicArn": "id"}, computed={"arn": "id"},
-        setters={"kmsMasterKeyId": ignore},
-    ),
-    "aws:sns/topicSubscription:TopicSubscription": Kind(
-        service="sns", create="subscribe", ident="SubscriptionArn",
-        renamed={"topic": "TopicArn"}, given={"ReturnSubscriptionArn": True},
-        read="get_subscription_attributes", show={"SubscriptionArn": "id"}, found="Attributes",
-        delete="unsubscribe", remove={"SubscriptionArn": "id"},
-    ),
     "aws:dlm/lifecyclePolicy:LifecyclePolicy": Kind(
         service="dlm", make=_snapshots,
         setters=dict.fromkeys(("description", "policyDetails", "state", "tags"), ignore),
-    ),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
-        service="cloudwatch", make=_alarm, named="name",
-        read="describe_alarms", show={"AlarmNames": "[id]"}, found="MetricAlarms[0]",
-        delete="delete_alarms", remove={"AlarmNames": "[id]"}, computed={"arn": "thing.AlarmArn"},
     ),
 }  # fmt: skip

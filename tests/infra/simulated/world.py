@@ -89,6 +89,16 @@ def settings(root: Path, stack: str) -> dict[str, Any]:
     return {key.removeprefix("dash:"): value for key, value in config.items()}
 
 
+def run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a program as the operator of a stack would type it, and see it succeed."""
+    done = subprocess.run(
+        words, cwd=stack.root, env=pulumi.environment(stack), capture_output=True, text=True,
+        check=False, stdin=subprocess.DEVNULL, timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
 def killed(stack: Stack, verb: str, when: Callable[[], bool], **env: str) -> None:
     """Run a verb of pulumi until something has happened, then kill it and all it started.
 
