@@ -14,6 +14,7 @@ from ops import pulumi
 from ops.console import UserError
 from tests.infra.simulated import census
 from tests.infra.simulated import world as worlds
+from tests.infra.simulated.table import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ def test_staging_comes_changes_and_goes_whatever_happens(world: World) -> None:
     _says_what_it_will_make_and_makes_nothing(world, stack, before)
     _goes_on_after_a_kill_and_knows_its_own(world, stack)
     assert pulumi.up(stack) == "nothing to change"
+    assert set(KINDS) == _types(stack)  # the simulation has what the program uses and no more
     _hands_its_hosts_to_ansible(stack)
     _changes_what_was_changed_alone(world, stack)
     _makes_again_what_is_gone(world, stack)
@@ -80,7 +82,22 @@ def _goes_on_after_a_kill_and_knows_its_own(world: World, stack: Stack) -> None:
     assert f"{lost} calls itself db-1 of staging and is not in its state" in _inventory(stack)[1]
     # What the operator is told to type
     world.cloud.call("ec2", "terminate_instances", {"InstanceIds": [lost]})
-    worlds.run(stack, "pulumi", "refresh", "--clear-pending-creates", "--yes", "--skip-preview")
+    worlds.run(
+        stack,
+        "pulumi",
+        "refresh",
+        "--clear-pending-creates",
+        "--yes",
+        "--skip-preview",
+        "--stack",
+        stack.name,
+    )
+
+
+def _types(stack: Stack) -> set[str]:
+    exported = worlds.run(stack, "pulumi", "stack", "export", "--stack", stack.name).stdout
+    types = {each["type"] for each in json.loads(exported)["deployment"]["resources"]}
+    return {each for each in types if each.startswith("aws:")}
 
 
 def _hands_its_hosts_to_ansible(stack: Stack) -> None:
