@@ -66,8 +66,7 @@ def _says_what_it_will_make_and_makes_nothing(
 
 def _goes_on_after_a_kill_and_knows_its_own(world: World, stack: Stack) -> None:
     """Killed between AWS making an instance and Pulumi writing it down: the worst moment."""
-    hang = {"DASH_SIMULATED_HANG": "db-1"}
-    worlds.killed(stack, "up", lambda: "db-1" in world.instances(), **hang)
+    worlds.killed(stack, "up", "db-1", lambda: "db-1" in world.instances())
     (lost,) = world.instances()["db-1"]
 
     with pytest.raises(UserError) as doubt:
@@ -164,11 +163,13 @@ def _leaves_nothing(world: World, stack: Stack, before: dict[str, list[str]]) ->
     """Killed in the middle, the second time it ends; what is in a bucket goes with it."""
     bucket = pulumi.outputs(stack)["buckets"]["artifacts"]
     world.cloud.call("s3", "put_object", {"Bucket": bucket, "Key": "a", "Body": b"b"})
-    worlds.killed(stack, "destroy", lambda: len(world.instances()) < len(STAGING) - 2)
+    worlds.killed(stack, "destroy", "db-1", lambda: "db-1" not in world.instances())
     assert census.count(world.cloud) != before
 
-    assert pulumi.destroy(stack)
+    with pytest.raises(UserError) as doubt:
+        pulumi.destroy(stack)
 
+    assert "cut off while deleting db-1" in doubt.value.line
     assert census.count(world.cloud) == before
     assert pulumi.destroy(stack)
 
@@ -182,3 +183,16 @@ def test_production_can_be_previewed_whole(world: World) -> None:
     assert "nat-c" in said
     assert "error" not in said
     assert census.count(world.cloud) == before
+
+
+def test_credentials_of_another_account_are_refused_before_anything_is_made(world: World) -> None:
+    stack = world.stack("production")
+    ours = worlds.settings(world.root, "production")["account"]
+    world.set("production", "account", "999999999999")
+    try:
+        with pytest.raises(UserError) as refused:
+            pulumi.preview(stack)
+    finally:
+        world.set("production", "account", ours)
+
+    assert f"these are credentials of account {ours}" in refused.value.line

@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PARTS = ("ansible_collections", "infra", "inventories")
 LIVING = "Reservations[].Instances[] | [?State.Name!='terminated']"
 PATIENCE = 120.0  # seconds for a program to come as far as a test waits for
+QUIET = 3.0  # seconds after which a pulumi that writes nothing down has nothing more to do
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +100,30 @@ def run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def killed(stack: Stack, verb: str, when: Callable[[], bool], **env: str) -> None:
-    """Run a verb of pulumi until something has happened, then kill it and all it started.
+def killed(stack: Stack, verb: str, host: str, when: Callable[[], bool]) -> None:
+    """Run a verb of pulumi that never hears what became of a host, and kill it and all it started.
 
-    That is what is left of a command when the operator's machine loses its power.
+    That is what is left of a command when the operator's machine loses its power. All else that
+    it was doing is done and written down by then.
+
+    Args:
+        stack: the stack.
+        verb: up or destroy.
+        host: whose instance AWS makes or removes, without an answer.
+        when: tells that it has.
     """
+    env = {**pulumi.environment(stack), "DASH_SIMULATED_HANG": host}
+    state = stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json"
+
+    def settled() -> bool:
+        return when() and time.time() - state.stat().st_mtime > QUIET
+
     words = ["pulumi", verb, "--yes", "--skip-preview", "--non-interactive", "--stack", stack.name]
     with (stack.directory / f"killed-{verb}.log").open("w") as log:
-        run = subprocess.Popen(
+        command = subprocess.Popen(
             words,
             cwd=stack.root,
-            env={**pulumi.environment(stack), **env},
+            env=env,
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
@@ -117,10 +131,10 @@ def killed(stack: Stack, verb: str, when: Callable[[], bool], **env: str) -> Non
         )
     try:
         deadline = time.monotonic() + PATIENCE
-        while not when():
-            assert run.poll() is None, Path(log.name).read_text("utf-8")
+        while not settled():
+            assert command.poll() is None, Path(log.name).read_text("utf-8")
             assert time.monotonic() < deadline, Path(log.name).read_text("utf-8")
             time.sleep(0.05)
     finally:
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
+        os.killpg(command.pid, signal.SIGKILL)
+        command.wait()
