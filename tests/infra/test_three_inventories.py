@@ -138,14 +138,22 @@ class Checkout:
 
 
 @pytest.fixture(name="staging")
-def _staging(aws: simulation.Simulation, tmp_path: Path) -> Iterator[tuple[Checkout, Any]]:
-    """Staging as its settings have it, and its outputs; its instances go at the end."""
+def _staging(aws: simulation.Simulation, tmp_path: Path) -> tuple[Checkout, Any]:
+    """Staging as its settings have it, and its outputs."""
     checkout = Checkout(tmp_path, "staging", aws)
     outputs = provision(aws, tmp_path, "staging")
     checkout.says(outputs)
-    yield checkout, outputs
-    ids = [host["instance_id"] for host in outputs["hosts"]]
-    ec2(aws).terminate_instances(InstanceIds=ids)
+    return checkout, outputs
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(aws: simulation.Simulation) -> Iterator[None]:
+    """Every test begins in an account without instances."""
+    yield
+    found = ec2(aws).describe_instances()["Reservations"]
+    ids = [instance["InstanceId"] for one in found for instance in one["Instances"]]
+    if ids:
+        ec2(aws).terminate_instances(InstanceIds=ids)
 
 
 def seen(done: subprocess.CompletedProcess[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -272,7 +280,6 @@ def test_two_of_one_name_are_told_apart(
     more = provision(aws, tmp_path, "staging")
     done = checkout.ask()
     _, variables = seen(done)
-    ec2(aws).terminate_instances(InstanceIds=[h["instance_id"] for h in more["hosts"]])
 
     assert {v["dash_instance_id"] for v in variables.values()} == {
         host["instance_id"] for host in outputs["hosts"]
@@ -290,9 +297,15 @@ def test_two_of_one_name_are_told_apart(
             "one), then ./dash --stack staging doctor",
         ),
         (
-            {"AWS_PROFILE": "work"}, REGION,
+            {"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "unset", "AWS_SECRET_ACCESS_KEY": "unset"},
+            REGION,
             "AWS_PROFILE names work, which is not in ~/.aws/config. Next: aws configure sso "
             "--profile work, or unset AWS_PROFILE",
+        ),
+        (
+            {"AWS_PROFILE": "work"}, REGION,
+            "AWS_PROFILE and AWS_ACCESS_KEY_ID are both set. Next: unset AWS_ACCESS_KEY_ID "
+            "AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN",
         ),
         (
             {}, "us-east-1",  # no other is at fault: nothing of the stack lies there

@@ -48,6 +48,11 @@ RULES: tuple[tuple[str, str], ...] = (
         f"{SETTINGS} names another. Next: export AWS_PROFILE=<the right one>, then {AGAIN}",
     ),
     (
+        r"Passing both a profile and access tokens",
+        "AWS_PROFILE and AWS_ACCESS_KEY_ID are both set. Next: unset AWS_ACCESS_KEY_ID "
+        "AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN",
+    ),
+    (
         r"The config profile \((?P<profile>[^)]+)\) could not be found|"
         r"failed to get shared config profile, (?P<other>\S+)",
         "AWS_PROFILE names {profile}{other}, which is not in ~/.aws/config. Next: aws configure sso "
