@@ -45,7 +45,7 @@ class Stack:
 
     @property
     def provider(self) -> str:
-        """podman or aws."""
+        """Podman or aws."""
         return str(next(iter(self.known.values()))["dash_provider"])
 
     def host(self, name: str) -> Any:
@@ -238,7 +238,7 @@ def test_a_leak_ends_at_a_bound_that_the_kernel_keeps(
 
 
 def test_no_secret_stands_in_the_environment(status: dict[str, str], serving: Any) -> None:
-    """Secrets reach the service as credentials alone. They are looked for by files, not by words."""
+    """Secrets reach the service as credentials alone. They are looked for by their files."""
     files = serving.check_output("find /etc/dash/credentials -type f -size +0").split()
     assert len(files) >= 3
     environment = f"/proc/{status['Pid']}/environ"
