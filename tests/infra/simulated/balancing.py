@@ -15,35 +15,54 @@ def _flags(call: str, argument: str, names: Mapping[str, str]) -> dict[str, Sett
     def one(api: str) -> Setter:
         def run(cloud: Cloud, state: State, value: Any) -> None:
             text = str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
-            cloud.call("elbv2", call, {argument: state["id"],
-                                       "Attributes": [{"Key": api, "Value": text}]})  # fmt: skip
+            cloud.call(
+                "elbv2", call, {argument: state["id"], "Attributes": [{"Key": api, "Value": text}]}
+            )
 
         return run
 
     return {name: one(api) for name, api in names.items()}
 
 
-_BALANCER = _flags("modify_load_balancer_attributes", "LoadBalancerArn", {
-    "enableDeletionProtection": "deletion_protection.enabled",
-    "enableCrossZoneLoadBalancing": "load_balancing.cross_zone.enabled",
-})  # fmt: skip
-_TARGETS = _flags("modify_target_group_attributes", "TargetGroupArn", {
-    "deregistrationDelay": "deregistration_delay.timeout_seconds",
-    "proxyProtocolV2": "proxy_protocol_v2.enabled",
-    "preserveClientIp": "preserve_client_ip.enabled",
-    "connectionTermination": "deregistration_delay.connection_termination.enabled",
-})  # fmt: skip
+_BALANCER = _flags(
+    "modify_load_balancer_attributes",
+    "LoadBalancerArn",
+    {
+        "enableDeletionProtection": "deletion_protection.enabled",
+        "enableCrossZoneLoadBalancing": "load_balancing.cross_zone.enabled",
+    },
+)
+_TARGETS = _flags(
+    "modify_target_group_attributes",
+    "TargetGroupArn",
+    {
+        "deregistrationDelay": "deregistration_delay.timeout_seconds",
+        "proxyProtocolV2": "proxy_protocol_v2.enabled",
+        "preserveClientIp": "preserve_client_ip.enabled",
+        "connectionTermination": "deregistration_delay.connection_termination.enabled",
+    },
+)
 # A check's words: Pulumi's and ELB's.
-CHECK = {"protocol": "HealthCheckProtocol", "port": "HealthCheckPort", "path": "HealthCheckPath",
-         "interval": "HealthCheckIntervalSeconds", "timeout": "HealthCheckTimeoutSeconds",
-         "healthyThreshold": "HealthyThresholdCount",
-         "unhealthyThreshold": "UnhealthyThresholdCount", "enabled": "HealthCheckEnabled"}  # fmt: skip
+CHECK = {
+    "protocol": "HealthCheckProtocol",
+    "port": "HealthCheckPort",
+    "path": "HealthCheckPath",
+    "interval": "HealthCheckIntervalSeconds",
+    "timeout": "HealthCheckTimeoutSeconds",
+    "healthyThreshold": "HealthyThresholdCount",
+    "unhealthyThreshold": "UnhealthyThresholdCount",
+    "enabled": "HealthCheckEnabled",
+}
 
 
 def _balancer(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    words = {"Name": inputs["name"], "Type": inputs.get("loadBalancerType", "application"),
-             "Scheme": "internal" if inputs.get("internal") else "internet-facing",
-             "Tags": inputs.get("tags"), "SecurityGroups": inputs.get("securityGroups")}  # fmt: skip
+    words = {
+        "Name": inputs["name"],
+        "Type": inputs.get("loadBalancerType", "application"),
+        "Scheme": "internal" if inputs.get("internal") else "internet-facing",
+        "Tags": inputs.get("tags"),
+        "SecurityGroups": inputs.get("securityGroups"),
+    }
     mappings = inputs.get("subnetMappings")
     subnets = inputs.get("subnets") or [each["subnetId"] for each in mappings]
     answer = cloud.run("elbv2", "create_load_balancer", {**words, "Subnets": subnets}, {}, {})
@@ -66,8 +85,11 @@ def _unprotect(cloud: Cloud, state: State) -> None:
 
 def _group(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     check = inputs.get("healthCheck") or {}
-    words = {key: inputs[key] for key in ("name", "port", "protocol", "vpcId", "targetType", "tags")
-             if key in inputs}  # fmt: skip
+    words = {
+        key: inputs[key]
+        for key in ("name", "port", "protocol", "vpcId", "targetType", "tags")
+        if key in inputs
+    }
     words |= {CHECK[key]: value for key, value in check.items()}
     answer = cloud.run("elbv2", "create_target_group", words, {}, {})
     ident = str(answer["TargetGroups"][0]["TargetGroupArn"])
@@ -84,8 +106,10 @@ def _check(cloud: Cloud, state: State, value: Any) -> None:
 
 def _target(inputs: Mapping[str, Any]) -> dict[str, Any]:
     port = {"Port": int(inputs["port"])} if inputs.get("port") else {}
-    return {"TargetGroupArn": inputs["targetGroupArn"],
-            "Targets": [{"Id": inputs["targetId"], **port}]}  # fmt: skip
+    return {
+        "TargetGroupArn": inputs["targetGroupArn"],
+        "Targets": [{"Id": inputs["targetId"], **port}],
+    }
 
 
 def _register(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
@@ -98,8 +122,9 @@ def _leave(cloud: Cloud, state: State) -> None:
 
 
 def _listener(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    words = {key: inputs[key] for key in ("loadBalancerArn", "port", "protocol", "tags")
-             if key in inputs}  # fmt: skip
+    words = {
+        key: inputs[key] for key in ("loadBalancerArn", "port", "protocol", "tags") if key in inputs
+    }
     if inputs.get("certificateArn"):
         words["Certificates"] = [{"CertificateArn": inputs["certificateArn"]}]
     words["DefaultActions"] = [

@@ -44,7 +44,7 @@ def create(cloud: Cloud, kind: Kind, inputs: Mapping[str, Any]) -> tuple[str, di
         ident, left = _create(cloud, kind, wanted)
     state = {"id": ident, **wanted}
     try:
-        known = read(cloud, kind, ident, wanted) or state
+        known = (left and read(cloud, kind, ident, wanted)) or state
         for name, value in left.items():
             setters(kind)[name](cloud, {**known, **state, "tags": {}}, value)
     except (ClientError, KeyError):
@@ -53,9 +53,7 @@ def create(cloud: Cloud, kind: Kind, inputs: Mapping[str, Any]) -> tuple[str, di
     return ident, read(cloud, kind, ident, inputs) or {**inputs}
 
 
-def _create(
-    cloud: Cloud, kind: Kind, wanted: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
+def _create(cloud: Cloud, kind: Kind, wanted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Make the creating call; return the id and the arguments that it did not take."""
     shape = cloud.shape(kind.service, kind.create)
     renamed = {kind.renamed.get(key, key): key for key in wanted}
@@ -72,9 +70,7 @@ def _create(
     return str(jmespath.search(kind.ident, {**answer, "in": wanted})), left
 
 
-def read(
-    cloud: Cloud, kind: Kind, ident: str, inputs: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def read(cloud: Cloud, kind: Kind, ident: str, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what a thing is like now, None when it is gone. Raises ClientError.
 
     An argument is taken from AWS where AWS shows it under the same name as one plain value;
@@ -94,7 +90,9 @@ def read(
     if kind.label:
         found.setdefault("arn", f"arn:aws:ec2:{cloud.region}:{ACCOUNT}:{kind.label}/{ident}")
     found["tagsAll"] = found.get("tags", inputs.get("tags", {}))
-    believed = {k: v for k, v in inputs.items() if k in kind.believed or not _shown(v, found.get(k))}
+    believed = {
+        k: v for k, v in inputs.items() if k in kind.believed or not _shown(v, found.get(k))
+    }
     known = {**found, **believed}
     more = {"id": ident, **known, "thing": thing}
     known |= {name: jmespath.search(text, more) for name, text in kind.computed.items()}
@@ -120,8 +118,9 @@ def update(
     """Change what differs and return the new state. Raises ClientError."""
     for name in changed(state, inputs):
         if name not in IGNORED | kind.ignored:
-            setters(kind)[name](cloud, {**state, **inputs, "tags": state.get("tags"), "id": ident},
-                                inputs.get(name))  # fmt: skip
+            setters(kind)[name](
+                cloud, {**state, **inputs, "tags": state.get("tags"), "id": ident}, inputs.get(name)
+            )
     return read(cloud, kind, ident, inputs) or {**inputs}
 
 

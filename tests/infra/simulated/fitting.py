@@ -79,12 +79,15 @@ def whole(value: Any) -> Any:
 
 
 def outputs(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what AWS says of a thing under Pulumi's names: scalars, lists of them, and tags."""
+    """Return what AWS says of a thing under Pulumi's names: plain values and tags.
+
+    No lists: Pulumi often has another type under the name, and its SDK ends the program for it.
+    """
     found: dict[str, Any] = {}
     for name, value in described.items():
         if name in ("Tags", "TagSet", "TagList"):
             found["tags"] = labelled(value)
-        elif isinstance(value, str | bool | int | float) or _plain(value):
+        elif isinstance(value, str | bool | int | float):
             found[camel(name)] = value
     return found
 
@@ -97,10 +100,6 @@ def labelled(tags: Iterable[Mapping[str, str]] | Mapping[str, str]) -> dict[str,
         tag.get("Key", tag.get("TagKey")): tag.get("Value", tag.get("TagValue")) for tag in tags
     }
     return {str(key): str(value) for key, value in known.items()}
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def camel(name: str) -> str:

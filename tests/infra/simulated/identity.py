@@ -13,16 +13,22 @@ def _profile(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     words = {"InstanceProfileName": inputs["name"], "Tags": inputs.get("tags")}
     cloud.run("iam", "create_instance_profile", words, {}, {})
     if inputs.get("role"):
-        cloud.call("iam", "add_role_to_instance_profile",
-                   {"InstanceProfileName": inputs["name"], "RoleName": inputs["role"]})  # fmt: skip
+        cloud.call(
+            "iam",
+            "add_role_to_instance_profile",
+            {"InstanceProfileName": inputs["name"], "RoleName": inputs["role"]},
+        )
     return str(inputs["name"])
 
 
 def _unplug(cloud: Cloud, state: State) -> None:
     found = cloud.call("iam", "get_instance_profile", {"InstanceProfileName": state["id"]})
     for role in found["InstanceProfile"]["Roles"]:
-        cloud.call("iam", "remove_role_from_instance_profile",
-                   {"InstanceProfileName": state["id"], "RoleName": role["RoleName"]})  # fmt: skip
+        cloud.call(
+            "iam",
+            "remove_role_from_instance_profile",
+            {"InstanceProfileName": state["id"], "RoleName": role["RoleName"]},
+        )
 
 
 KINDS: Mapping[str, Kind] = {
@@ -49,13 +55,6 @@ KINDS: Mapping[str, Kind] = {
         renamed={"name": "PolicyName", "policy": "PolicyDocument"},
         read="get_policy", show={"PolicyArn": "id"}, found="Policy",
         delete="delete_policy", remove={"PolicyArn": "id"},
-    ),
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": Kind(
-        service="iam", create="attach_role_policy", ident="join('/', [in.role, in.policyArn])",
-        renamed={"role": "RoleName"},
-        read="list_attached_role_policies", show={"RoleName": "role"},
-        found="AttachedPolicies[?PolicyArn=='<policyArn>'] | [0]",
-        delete="detach_role_policy", remove={"RoleName": "role", "PolicyArn": "policyArn"},
     ),
     "aws:iam/instanceProfile:InstanceProfile": Kind(
         service="iam", make=_profile, named="name", first=_unplug,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jmespath
+
 from tests.infra.simulated.cloud import Cloud
-from tests.infra.simulated.kinds import Kind, Setter, State, ignore, setting
+from tests.infra.simulated.kinds import Kind, Setter, State, setting
 
 
-def thing(
-    name: str, label: str, words: str, listed: str, key: str, **more: Any
-) -> Kind:
+def thing(name: str, label: str, words: str, listed: str, key: str, **more: Any) -> Kind:
     """Return a thing of EC2: made, listed and removed by calls that are named after it.
 
     Args:
@@ -23,11 +23,16 @@ def thing(
         more: what else the row has.
     """
     row: dict[str, Any] = {
-        "service": "ec2", "label": label,
-        "create": f"create_{name}", "ident": f"{listed.removesuffix('s')}.{key}",
-        "read": f"describe_{words}", "show": {f"{key}s": "[id]"}, "found": f"{listed}[0]",
-        "delete": f"delete_{name}", "remove": {key: "id"},
-    }  # fmt: skip
+        "service": "ec2",
+        "label": label,
+        "create": f"create_{name}",
+        "ident": f"{listed.removesuffix('s')}.{key}",
+        "read": f"describe_{words}",
+        "show": {f"{key}s": "[id]"},
+        "found": f"{listed}[0]",
+        "delete": f"delete_{name}",
+        "remove": {key: "id"},
+    }
     return Kind(**{**row, **more})
 
 
@@ -36,44 +41,38 @@ def _attribute(name: str) -> Setter:
 
 
 def _attach(cloud: Cloud, state: State, value: Any) -> None:
-    cloud.call("ec2", "attach_internet_gateway",
-               {"InternetGatewayId": state["id"], "VpcId": value})  # fmt: skip
+    cloud.call("ec2", "attach_internet_gateway", {"InternetGatewayId": state["id"], "VpcId": value})
 
 
 def _detach(cloud: Cloud, state: State) -> None:
     if state.get("vpcId"):
-        cloud.call("ec2", "detach_internet_gateway",
-                   {"InternetGatewayId": state["id"], "VpcId": state["vpcId"]})  # fmt: skip
+        cloud.call(
+            "ec2",
+            "detach_internet_gateway",
+            {"InternetGatewayId": state["id"], "VpcId": state["vpcId"]},
+        )
 
 
-# What a route leads to, and where: Pulumi's words for EC2's.
-ROUTE = {"cidrBlock": "destinationCidrBlock", "ipv6CidrBlock": "destinationIpv6CidrBlock"}
+def _unplug(call: str, key: str, path: str) -> Callable[[Cloud, State], None]:
+    """Return what removes a thing's interfaces: AWS does it by itself, moto forgets.
 
+    Args:
+        call: the call that shows the thing.
+        key: its argument for the id.
+        path: to the interfaces' ids in the answer.
+    """
 
-def _routes(cloud: Cloud, state: State, value: Any) -> None:
-    """Give a table the routes that stand in it."""
-    for route in value:
-        words = {ROUTE.get(key, key): each for key, each in route.items() if each}
-        cloud.run("ec2", "create_route", words, {"routeTableId": "id"}, state)
+    def run(cloud: Cloud, state: State) -> None:
+        found = cloud.call("ec2", call, {key: [state["id"]]})
+        for ident in jmespath.search(path, found) or []:
+            cloud.call("ec2", "delete_network_interface", {"NetworkInterfaceId": ident})
+
+    return run
 
 
 def _route(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     cloud.run("ec2", "create_route", inputs, {}, {})
     return f"r-{inputs['routeTableId']}-{inputs['destinationCidrBlock']}"
-
-
-def _default_group(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    """Take a VPC's default group in hand, as the provider does: all its rules go first."""
-    query = [{"Name": "vpc-id", "Values": [inputs["vpcId"]]},
-             {"Name": "group-name", "Values": ["default"]}]  # fmt: skip
-    found = cloud.call("ec2", "describe_security_groups", {"Filters": query})["SecurityGroups"][0]
-    ident: str = found["GroupId"]
-    for call, rules in (("ingress", "IpPermissions"), ("egress", "IpPermissionsEgress")):
-        if found[rules]:
-            cloud.call("ec2", f"revoke_security_group_{call}",
-                       {"GroupId": ident, "IpPermissions": found[rules]})  # fmt: skip
-    cloud.run("ec2", "create_tags", {"Resources": [ident], "Tags": inputs["tags"]}, {}, {})
-    return ident
 
 
 _SUBNET = {
@@ -103,10 +102,11 @@ KINDS: Mapping[str, Kind] = {
         found="NatGateways[?State!='deleted'] | [0]", ignored=frozenset({"connectivityType"}),
         computed={"publicIp": "thing.NatGatewayAddresses[0].PublicIp",
                   "privateIp": "thing.NatGatewayAddresses[0].PrivateIp"},
+        first=_unplug("describe_nat_gateways", "NatGatewayIds",
+                      "NatGateways[].NatGatewayAddresses[].NetworkInterfaceId"),
     ),
     "aws:ec2/routeTable:RouteTable": thing(
         "route_table", "route-table", "route_tables", "RouteTables", "RouteTableId",
-        setters={"routes": _routes},
     ),
     "aws:ec2/route:Route": Kind(
         service="ec2", make=_route,
@@ -126,19 +126,16 @@ KINDS: Mapping[str, Kind] = {
         ident="VpcEndpoint.VpcEndpointId", read="describe_vpc_endpoints",
         show={"VpcEndpointIds": "[id]"}, found="VpcEndpoints[?State!='deleted'] | [0]",
         delete="delete_vpc_endpoints", remove={"VpcEndpointIds": "[id]"},
+        first=_unplug("describe_vpc_endpoints", "VpcEndpointIds",
+                      "VpcEndpoints[].NetworkInterfaceIds[]"),
         renamed={"policy": "PolicyDocument"},
-        setters={name: setting("ec2", "modify_vpc_endpoint", name, VpcEndpointId="id")
-                 for name in ("policy",)},
+        setters={"policy": setting("ec2", "modify_vpc_endpoint", "PolicyDocument",
+                                   VpcEndpointId="id")},
     ),
     "aws:ec2/flowLog:FlowLog": Kind(
         service="ec2", label="vpc-flow-log", create="create_flow_logs", ident="FlowLogIds[0]",
         given={"ResourceType": "VPC"}, read="describe_flow_logs", show={"FlowLogIds": "[id]"},
         found="FlowLogs[0]", delete="delete_flow_logs", remove={"FlowLogIds": "[id]"},
         renamed={"vpcId": "ResourceIds", "iamRoleArn": "DeliverLogsPermissionArn"},
-    ),
-    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": Kind(
-        service="ec2", label="security-group", make=_default_group,
-        read="describe_security_groups", show={"GroupIds": "[id]"}, found="SecurityGroups[0]",
-        setters={"ingress": ignore, "egress": ignore},
     ),
 }  # fmt: skip

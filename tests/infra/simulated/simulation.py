@@ -81,13 +81,23 @@ def running(directory: Path, region: str, images: Sequence[str]) -> Iterator[Sim
 
 def _image(number: int, name: str) -> dict[str, object]:
     return {
-        "ami_id": f"ami-{number + 1:08x}", "state": "available", "public": True,
-        "owner_id": DEBIAN, "name": name, "description": name, "architecture": "x86_64",
-        "image_location": f"{DEBIAN}/{name}", "image_type": "machine", "platform": None,
-        "root_device_type": "ebs", "root_device_name": "/dev/xvda", "sriov": "simple",
-        "virtualization_type": "hvm", "hypervisor": "xen",
+        "ami_id": f"ami-{number + 1:08x}",
+        "state": "available",
+        "public": True,
+        "owner_id": DEBIAN,
+        "name": name,
+        "description": name,
+        "architecture": "x86_64",
+        "image_location": f"{DEBIAN}/{name}",
+        "image_type": "machine",
+        "platform": None,
+        "root_device_type": "ebs",
+        "root_device_name": "/dev/xvda",
+        "sriov": "simple",
+        "virtualization_type": "hvm",
+        "hypervisor": "xen",
         "creation_date": "2026-09-21T00:00:00.000Z",
-    }  # fmt: skip
+    }
 
 
 def _port() -> int:

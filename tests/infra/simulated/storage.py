@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.infra.simulated import fitting
-from tests.infra.simulated.cloud import ACCOUNT, Cloud
+from tests.infra.simulated.cloud import Cloud
 from tests.infra.simulated.kinds import Kind, Setter, State, ignore, setting
 
 
@@ -23,8 +23,9 @@ def _bucket(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
 
 def _tags(cloud: Cloud, state: State, value: Any) -> None:
     if value:
-        cloud.run("s3", "put_bucket_tagging", {"Tagging": {"TagSet": value}}, {"Bucket": "id"},
-                  state)  # fmt: skip
+        cloud.run(
+            "s3", "put_bucket_tagging", {"Tagging": {"TagSet": value}}, {"Bucket": "id"}, state
+        )
 
 
 def _empty(cloud: Cloud, state: State) -> None:
@@ -33,13 +34,14 @@ def _empty(cloud: Cloud, state: State) -> None:
         return
     found = cloud.call("s3", "list_object_versions", {"Bucket": state["id"]})
     for one in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
-        cloud.call("s3", "delete_object",
-                   {"Bucket": state["id"], "Key": one["Key"], "VersionId": one["VersionId"]})  # fmt: skip
+        cloud.call(
+            "s3",
+            "delete_object",
+            {"Bucket": state["id"], "Key": one["Key"], "VersionId": one["VersionId"]},
+        )
 
 
-def _property(
-    name: str, argument: str, shape: Any, *, delete: str = "", plain: str = "@"
-) -> Kind:
+def _property(name: str, argument: str, shape: Any, *, delete: str = "", plain: str = "@") -> Kind:
     """Return the kind of a bucket's property: put whole, at birth and at every change.
 
     Args:
@@ -59,28 +61,44 @@ def _property(
         put(cloud, state)
 
     return Kind(
-        service="s3", make=put, read=f"get_bucket_{name}", show={"Bucket": "id"}, found=plain,
-        delete=delete, remove={"Bucket": "id"} if delete else {}, setters=_Any(again),
-    )  # fmt: skip
+        service="s3",
+        make=put,
+        read=f"get_bucket_{name}",
+        show={"Bucket": "id"},
+        found=plain,
+        delete=delete,
+        remove={"Bucket": "id"} if delete else {},
+        setters=_Any(again),
+    )
 
 
 class _Any(dict[str, Setter]):
     """Setters of a thing that is put whole: one for every argument but the bucket's name."""
 
     def __init__(self, setter: Setter) -> None:
-        names = ("rules", "versioningConfiguration", "rule", "policy", "blockPublicAcls",
-                 "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets",
-                 "targetPrefix")  # fmt: skip
+        names = (
+            "rules",
+            "versioningConfiguration",
+            "rule",
+            "policy",
+            "blockPublicAcls",
+            "blockPublicPolicy",
+            "ignorePublicAcls",
+            "restrictPublicBuckets",
+            "targetPrefix",
+        )
         super().__init__(dict.fromkeys(names, setter))
 
 
 def _encryption(inputs: Mapping[str, Any]) -> Any:
     rules = []
     for rule in inputs["rules"]:
-        found = {"ApplyServerSideEncryptionByDefault": {
-            "SSEAlgorithm": rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"],
-            "KMSMasterKeyID": rule["applyServerSideEncryptionByDefault"].get("kmsMasterKeyId"),
-        }}  # fmt: skip
+        found = {
+            "ApplyServerSideEncryptionByDefault": {
+                "SSEAlgorithm": rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"],
+                "KMSMasterKeyID": rule["applyServerSideEncryptionByDefault"].get("kmsMasterKeyId"),
+            }
+        }
         if found["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] is None:
             del found["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
         rules.append({**found, "BucketKeyEnabled": bool(rule.get("bucketKeyEnabled"))})
@@ -130,7 +148,10 @@ def _rotate(cloud: Cloud, state: State, value: Any) -> None:
 
 
 _POLICY = _property(
-    "policy", "Policy", lambda inputs: fitting.whole(inputs["policy"]), delete="delete_bucket_policy"
+    "policy",
+    "Policy",
+    lambda inputs: fitting.whole(inputs["policy"]),
+    delete="delete_bucket_policy",
 )
 
 KINDS: Mapping[str, Kind] = {
@@ -155,10 +176,6 @@ KINDS: Mapping[str, Kind] = {
         read="get_public_access_block", show={"Bucket": "id"},
         delete="delete_public_access_block", remove={"Bucket": "id"},
     ),
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _property(
-        "ownership_controls", "OwnershipControls", lambda inputs: {"Rules": [inputs["rule"]]},
-        delete="delete_bucket_ownership_controls",
-    ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _property(
         "lifecycle_configuration", "LifecycleConfiguration", _lifecycle,
         delete="delete_bucket_lifecycle",
@@ -180,9 +197,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "aws:kms/alias:Alias": Kind(
         service="kms", create="create_alias", ident="in.name", renamed={"name": "AliasName"},
-        read="list_aliases", show={"KeyId": "targetKeyId"}, found="Aliases[?AliasName=='<id>'] | [0]",
+        read="list_aliases", show={"KeyId": "targetKeyId"},
+        found="Aliases[?AliasName=='<id>'] | [0]",
         delete="delete_alias", remove={"AliasName": "id"},
         computed={"arn": "thing.AliasArn"}, named="name",
     ),
 }  # fmt: skip
-__all__ = ["ACCOUNT", "KINDS"]

@@ -23,8 +23,11 @@ def _ec2(cloud: Cloud, state: State, value: dict[str, str] | None) -> None:
 
 
 # What IAM tags, by a word of its ARN: the call's name and its argument.
-IAM = {"role": ("role", "RoleName"), "policy": ("policy", "PolicyArn"),
-       "instance-profile": ("instance_profile", "InstanceProfileName")}  # fmt: skip
+IAM = {
+    "role": ("role", "RoleName"),
+    "policy": ("policy", "PolicyArn"),
+    "instance-profile": ("instance_profile", "InstanceProfileName"),
+}
 
 
 def _iam(cloud: Cloud, state: State, value: dict[str, str] | None) -> None:
@@ -45,12 +48,7 @@ TAGGERS: Mapping[str, Setter] = {
     "iam": _iam,
     "acm": _acm,
     "budgets": ignore,  # moto keeps none
-    "cloudwatch": each("cloudwatch", "tag_resource", "untag_resource", "TagKeys",
-                       ResourceARN="arn"),
     "elbv2": each("elbv2", "add_tags", "remove_tags", "TagKeys", ResourceArns="[id]"),
     "kms": each("kms", "tag_resource", "untag_resource", "TagKeys", KeyId="id"),
     "logs": each("logs", "tag_log_group", "untag_log_group", "tags", logGroupName="id"),
-    "ssm": each("ssm", "add_tags_to_resource", "remove_tags_from_resource", "TagKeys",
-                ResourceId="id", ResourceType="'Parameter'"),
-    "sns": each("sns", "tag_resource", "untag_resource", "TagKeys", ResourceArn="id"),
-}  # fmt: skip
+}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from tests.infra.simulated import fitting
 from tests.infra.simulated.cloud import ACCOUNT, Cloud
 from tests.infra.simulated.kinds import Kind, State, ignore, setting
 
 
 def _certificate(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    words = {k: v for k, v in inputs.items()
-             if k in ("domainName", "validationMethod", "subjectAlternativeNames", "tags")}  # fmt: skip
+    words = {
+        k: v
+        for k, v in inputs.items()
+        if k in ("domainName", "validationMethod", "subjectAlternativeNames", "tags")
+    }
     return str(cloud.run("acm", "request_certificate", words, {}, {})["CertificateArn"])
 
 
@@ -29,17 +35,22 @@ def _record(inputs: Mapping[str, Any]) -> dict[str, Any]:
         found["ResourceRecords"] = [{"Value": value} for value in inputs["records"]]
     for alias in inputs.get("aliases") or []:
         found["AliasTarget"] = {
-            "HostedZoneId": alias["zoneId"], "DNSName": alias["name"],
+            "HostedZoneId": alias["zoneId"],
+            "DNSName": alias["name"],
             "EvaluateTargetHealth": alias["evaluateTargetHealth"],
-        }  # fmt: skip
+        }
     return found
 
 
 def _names(cloud: Cloud, action: str, inputs: Mapping[str, Any]) -> None:
-    cloud.call("route53", "change_resource_record_sets", {
-        "HostedZoneId": inputs["zoneId"],
-        "ChangeBatch": {"Changes": [{"Action": action, "ResourceRecordSet": _record(inputs)}]},
-    })  # fmt: skip
+    cloud.call(
+        "route53",
+        "change_resource_record_sets",
+        {
+            "HostedZoneId": inputs["zoneId"],
+            "ChangeBatch": {"Changes": [{"Action": action, "ResourceRecordSet": _record(inputs)}]},
+        },
+    )
 
 
 def _name(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
@@ -56,9 +67,13 @@ def _rename(cloud: Cloud, state: State, _value: Any) -> None:
 
 
 def _budget(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    return {"BudgetName": inputs["name"], "BudgetType": inputs["budgetType"],
-            "TimeUnit": inputs["timeUnit"],
-            "BudgetLimit": {"Amount": str(inputs["limitAmount"]), "Unit": inputs["limitUnit"]}}  # fmt: skip
+    return {
+        "BudgetName": inputs["name"],
+        "BudgetType": inputs["budgetType"],
+        "TimeUnit": inputs["timeUnit"],
+        "BudgetLimit": {"Amount": str(inputs["limitAmount"]), "Unit": inputs["limitUnit"]},
+        "CostFilters": {each["name"]: each["values"] for each in inputs.get("costFilters") or []},
+    }
 
 
 def _bill(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
@@ -67,7 +82,8 @@ def _bill(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
             "Notification": {
                 "NotificationType": note["notificationType"],
                 "ComparisonOperator": note["comparisonOperator"],
-                "Threshold": note["threshold"], "ThresholdType": note["thresholdType"],
+                "Threshold": note["threshold"],
+                "ThresholdType": note["thresholdType"],
             },
             "Subscribers": [
                 {"SubscriptionType": "EMAIL", "Address": address}
@@ -75,24 +91,24 @@ def _bill(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
             ],
         }
         for note in inputs.get("notifications") or []
-    ]  # fmt: skip
-    words = {"AccountId": ACCOUNT, "Budget": _budget(inputs),
-             "NotificationsWithSubscribers": notes}  # fmt: skip
+    ]
+    words = {"AccountId": ACCOUNT, "Budget": _budget(inputs), "NotificationsWithSubscribers": notes}
     cloud.call("budgets", "create_budget", words)
     return f"{ACCOUNT}:{inputs['name']}"
 
 
-def _alarm(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    words = {"AlarmName" if key == "name" else key: value for key, value in inputs.items()}
-    cloud.run("cloudwatch", "put_metric_alarm", words, {}, {})
-    return str(inputs["name"])
+def _snapshots(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
+    """Hold a schedule of snapshots against AWS' model of it: moto has no such service."""
+    fitting.fit(cloud.shape("dlm", "create_lifecycle_policy"), inputs)
+    return f"policy-{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:17]}"
 
 
 KINDS: Mapping[str, Kind] = {
     "aws:cloudwatch/logGroup:LogGroup": Kind(
         service="logs", create="create_log_group", ident="in.name",
         renamed={"name": "logGroupName"}, named="name",
-        read="describe_log_groups", show={"logGroupNamePrefix": "id"}, found="logGroups[?logGroupName=='<id>'] | [0]",
+        read="describe_log_groups", show={"logGroupNamePrefix": "id"},
+        found="logGroups[?logGroupName=='<id>'] | [0]",
         delete="delete_log_group", remove={"logGroupName": "id"},
         setters={"retentionInDays": setting("logs", "put_retention_policy", "retentionInDays",
                                             logGroupName="id"), "skipDestroy": ignore},
@@ -116,7 +132,7 @@ KINDS: Mapping[str, Kind] = {
         read="list_resource_record_sets",
         show={"HostedZoneId": "zoneId", "StartRecordName": "name", "StartRecordType": "type"},
         found="ResourceRecordSets[?Type=='<type>' && (Name=='<name>' || Name=='<name>.')] | [0]",
-        setters={name: _rename for name in ("records", "ttl", "aliases", "allowOverwrite")},
+        setters=dict.fromkeys(("records", "ttl", "aliases", "allowOverwrite"), _rename),
         computed={"fqdn": "name"}, believed=frozenset({"name"}),
     ),
     "aws:budgets/budget:Budget": Kind(
@@ -125,26 +141,8 @@ KINDS: Mapping[str, Kind] = {
         found="Budget", delete="delete_budget",
         remove={"AccountId": f"'{ACCOUNT}'", "BudgetName": "name"},
     ),
-    "aws:ssm/parameter:Parameter": Kind(
-        service="ssm", create="put_parameter", ident="in.name", named="name",
-        read="get_parameter", show={"Name": "id", "WithDecryption": "`true`"}, found="Parameter",
-        delete="delete_parameter", remove={"Name": "id"},
-    ),
-    "aws:sns/topic:Topic": Kind(
-        service="sns", create="create_topic", ident="TopicArn", named="name",
-        read="get_topic_attributes", show={"TopicArn": "id"}, found="Attributes",
-        delete="delete_topic", remove={"TopicArn": "id"}, computed={"arn": "id"},
-        setters={"kmsMasterKeyId": ignore},
-    ),
-    "aws:sns/topicSubscription:TopicSubscription": Kind(
-        service="sns", create="subscribe", ident="SubscriptionArn",
-        renamed={"topic": "TopicArn"}, given={"ReturnSubscriptionArn": True},
-        read="get_subscription_attributes", show={"SubscriptionArn": "id"}, found="Attributes",
-        delete="unsubscribe", remove={"SubscriptionArn": "id"},
-    ),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
-        service="cloudwatch", make=_alarm, named="name",
-        read="describe_alarms", show={"AlarmNames": "[id]"}, found="MetricAlarms[0]",
-        delete="delete_alarms", remove={"AlarmNames": "[id]"}, computed={"arn": "thing.AlarmArn"},
+    "aws:dlm/lifecyclePolicy:LifecyclePolicy": Kind(
+        service="dlm", make=_snapshots,
+        setters=dict.fromkeys(("description", "policyDetails", "state", "tags"), ignore),
     ),
 }  # fmt: skip
