@@ -55,7 +55,7 @@ def credentials(stack: str, region: str, account: str) -> Check:
 
     quick = Config(connect_timeout=WAIT, read_timeout=WAIT, retries={"total_max_attempts": 2})
     try:
-        client = boto3.client("sts", region_name=region or None, config=quick)
+        client = boto3.Session().client("sts", region_name=region or None, config=quick)
         answer = client.get_caller_identity()
     except (botocore.BotoCoreError, botocore.ClientError, ValueError) as error:
         line = refusals.explain(str(error), stack) or str(error).strip().splitlines()[0]

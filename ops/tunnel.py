@@ -24,7 +24,9 @@ DOCUMENT = "AWS-StartSSHSession"
 # By this variable the plugin takes the session's token, which others see in a command line. What is
 # older than 1.2.497 does not know it and says that it is no JSON.
 SESSION = "AWS_SSM_START_SESSION_RESPONSE"
-ATTEMPTS = 6  # a play begins on all hosts at once, and Systems Manager lets few sessions a second in
+ATTEMPTS = (
+    6  # a play begins on all hosts at once, and Systems Manager lets few sessions a second in
+)
 
 
 class Refused(Exception):
@@ -87,7 +89,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         sys.stderr.write(f"{refusals.explain(str(error), stack) or error}\n")
         return 1
     env = {**environ, SESSION: json.dumps(opened)}
-    os.execve(plugin, command(client, instance, port), env)  # noqa: S606 -- no shell: a list
+    return os.execve(plugin, command(client, instance, port), env)  # noqa: S606 -- no shell: a list
 
 
 if __name__ == "__main__":

@@ -138,14 +138,22 @@ class Checkout:
 
 
 @pytest.fixture(name="staging")
-def _staging(aws: simulation.Simulation, tmp_path: Path) -> Iterator[tuple[Checkout, Any]]:
-    """Staging as its settings have it, and its outputs; its instances go at the end."""
+def _staging(aws: simulation.Simulation, tmp_path: Path) -> tuple[Checkout, Any]:
+    """Staging as its settings have it, and its outputs."""
     checkout = Checkout(tmp_path, "staging", aws)
     outputs = provision(aws, tmp_path, "staging")
     checkout.says(outputs)
-    yield checkout, outputs
-    ids = [host["instance_id"] for host in outputs["hosts"]]
-    ec2(aws).terminate_instances(InstanceIds=ids)
+    return checkout, outputs
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(aws: simulation.Simulation) -> Iterator[None]:
+    """Every test begins in an account without instances."""
+    yield
+    found = ec2(aws).describe_instances()["Reservations"]
+    ids = [instance["InstanceId"] for one in found for instance in one["Instances"]]
+    if ids:
+        ec2(aws).terminate_instances(InstanceIds=ids)
 
 
 def seen(done: subprocess.CompletedProcess[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -272,13 +280,14 @@ def test_two_of_one_name_are_told_apart(
     more = provision(aws, tmp_path, "staging")
     done = checkout.ask()
     _, variables = seen(done)
-    ec2(aws).terminate_instances(InstanceIds=[h["instance_id"] for h in more["hosts"]])
 
     assert {v["dash_instance_id"] for v in variables.values()} == {
         host["instance_id"] for host in outputs["hosts"]
     }
     spare = next(h["instance_id"] for h in more["hosts"] if h["name"] == "edge-1")
-    assert f"{spare} calls itself edge-1 of staging and is not in its state: type aws" in done.stderr
+    assert (
+        f"{spare} calls itself edge-1 of staging and is not in its state: type aws" in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -286,29 +295,35 @@ def test_two_of_one_name_are_told_apart(
     [
         (
             {"AWS_ACCESS_KEY_ID": "unset", "AWS_SECRET_ACCESS_KEY": "unset"}, REGION,
-            "no AWS credentials are set. Next: export AWS_PROFILE=<name> (aws configure sso makes "
-            "one), then ./dash --stack staging doctor",
+            ("no AWS credentials are set. Next: export AWS_PROFILE=<name> (aws configure sso makes "
+            "one), then ./dash --stack staging doctor"),
+        ),
+        (
+            {"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "unset", "AWS_SECRET_ACCESS_KEY": "unset"},
+            REGION,
+            ("AWS_PROFILE names work, which is not in ~/.aws/config. Next: aws configure sso "
+            "--profile work, or unset AWS_PROFILE"),
         ),
         (
             {"AWS_PROFILE": "work"}, REGION,
-            "AWS_PROFILE names work, which is not in ~/.aws/config. Next: aws configure sso "
-            "--profile work, or unset AWS_PROFILE",
+            ("AWS_PROFILE and AWS_ACCESS_KEY_ID are both set. Next: unset AWS_ACCESS_KEY_ID "
+            "AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"),
         ),
         (
             {}, "us-east-1",  # no other is at fault: nothing of the stack lies there
-            "staging has 7 hosts by its state, and EC2 in us-east-1 shows none of them: type aws "
+            ("staging has 7 hosts by its state, and EC2 in us-east-1 shows none of them: type aws "
             "sts get-caller-identity to see whose credentials these are, or ./dash --stack staging "
-            "provision to make them anew",
+            "provision to make them anew"),
         ),
         (
             {}, "eu_central",
-            "eu_central is no region of AWS. Next: mend dash:region of infra/stacks/Pulumi.staging"
-            ".yaml, then ./dash --stack staging provision",
+            ("eu_central is no region of AWS. Next: mend dash:region of infra/stacks/Pulumi.staging"
+            ".yaml, then ./dash --stack staging provision"),
         ),
         (
             {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, REGION,
-            'EC2 cannot be asked: Failed to describe instances: Could not connect to the endpoint '
-            'URL: "http://127.0.0.1:1/"',
+            ('EC2 cannot be asked: Failed to describe instances: Could not connect to the endpoint '
+            'URL: "http://127.0.0.1:1/"'),
         ),
     ],
 )  # fmt: skip

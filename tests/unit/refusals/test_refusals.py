@@ -150,7 +150,9 @@ def test_an_interrupted_run_is_told_though_pulumi_ends_well() -> None:
     """Pulumi 3 goes on with a warning: what it was making then may be there twice."""
     line = refusals.in_doubt(PENDING, "staging")
 
-    assert line.startswith("an earlier run was cut off while creating edge-1: it may be there twice")
+    assert line.startswith(
+        "an earlier run was cut off while creating edge-1: it may be there twice"
+    )
     assert line.endswith("pulumi refresh --clear-pending-creates")
     assert refusals.in_doubt("Resources:\n", "staging") == ""
 

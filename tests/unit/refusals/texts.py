@@ -36,20 +36,21 @@ CLI = {
         "error: getting stack configuration: get stack secrets manager: incorrect passphrase"
     ),
 }
-PENDING = """Destroying (staging):
-
-    pulumi:pulumi:Stack dash-staging  warning: Attempting to deploy or update resources with 1 pending operations from previous deployment.
-    pulumi:pulumi:Stack dash-staging  1 warning
-Diagnostics:
-  pulumi:pulumi:Stack (dash-staging):
-    warning: Attempting to deploy or update resources with 1 pending operations from previous deployment.
-      * urn:pulumi:staging::dash::dash:aws:Host$aws:ec2/instance:Instance::edge-1, interrupted while creating
-    These resources are in an unknown state because the Pulumi CLI was interrupted while waiting for changes to these resources to complete. You should confirm whether or not the operations listed completed successfully by checking the state of the appropriate provider. For example, if you are using AWS, you can confirm using the AWS Console.
-
-Resources:
-
-Duration: 1s
-"""
+PENDING = (
+    "Destroying (staging):\n\n"
+    "    pulumi:pulumi:Stack dash-staging  warning: Attempting to deploy or update resources with "
+    "1 "
+    "pending operations from previous deployment.\n"
+    "    pulumi:pulumi:Stack dash-staging  1 warning\nDiagnostics:\n"
+    "  pulumi:pulumi:Stack (dash-staging):\n"
+    "    warning: Attempting to deploy or update resources with 1 pending operations from previous "
+    "deployment.\n      * urn:pulumi:staging::dash::dash:aws:Host$aws:ec2/instance:Instance::"
+    "edge-1, interrupted while creating\n"
+    "    These resources are in an unknown state because the Pulumi CLI was interrupted while "
+    "waiting for changes to these resources to complete. You should confirm whether or not the "
+    "operations listed completed successfully by checking the state of the appropriate provider.\n"
+    "\nResources:\n\nDuration: 1s\n"
+)
 BUG = {
     "no credentials (pulumi-aws#3310)": (
         "  pulumi:providers:aws (default_6_18_2):\n    error: pulumi:providers:aws resource "
@@ -67,8 +68,9 @@ BUG = {
         "credentials configured."
     ),
     "expired (pulumi-aws#2560)": (
-        "        * error configuring Terraform AWS Provider: error validating provider credentials: "
-        "error calling sts:GetCallerIdentity: operation error STS: GetCallerIdentity, https "
+        "        * error configuring Terraform AWS Provider: error validating provider "
+        "credentials: error calling sts:GetCallerIdentity: operation error STS: GetCallerIdentity, "
+        "https "
         "response error StatusCode: 403, RequestID: 87fecadb, api error ExpiredToken: The security "
         "token included in the request is expired"
     ),
@@ -101,8 +103,8 @@ BUG = {
     ),
     "protected (pulumi, format string of 3.259)": (
         'error: unable to delete resource "urn:pulumi:production::dash::aws:ec2/volume:Volume::'
-        'db-1-data" as it is currently marked for protection. To unprotect the resource, remove the '
-        "`protect` flag from the resource in your Pulumi program and run `pulumi up`"
+        'db-1-data" as it is currently marked for protection. To unprotect the resource, '
+        "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`"
     ),
     "no capacity (ocs-ci#9263)": (
         "Error: creating EC2 Instance: InsufficientInstanceCapacity: We currently do not have "

@@ -14,6 +14,7 @@ from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
+from ansible_collections.dash.platform.plugins.module_utils import refusals
 from ansible_collections.dash.platform.plugins.module_utils.stack import (
     MONITOR,
     Stack,
@@ -47,6 +48,8 @@ ZONES = "abc"
 def read_outputs(stack: Stack) -> dict[str, Any]:
     """Return the stack's outputs; kept beside the state and read again when the state changed.
 
+    Of a state that lies elsewhere nobody here sees a change: it is asked every time.
+
     Raises:
         NoHosts: the stack is not up, or Pulumi cannot be asked.
     """
@@ -54,6 +57,9 @@ def read_outputs(stack: Stack) -> dict[str, Any]:
     try:
         stat = state.stat()
     except OSError:
+        elsewhere = os.environ.get("PULUMI_BACKEND_URL", "")
+        if elsewhere.startswith("s3://"):
+            return _ask(stack, elsewhere)
         raise NoHosts(_nothing(stack)) from None
     key = [stat.st_mtime_ns, stat.st_size]
     kept = stack.directory / "outputs.json"
@@ -63,7 +69,7 @@ def read_outputs(stack: Stack) -> dict[str, Any]:
             return dict(known["outputs"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    outputs = _ask(stack)
+    outputs = _ask(stack, f"file://{stack.directory / 'pulumi'}")
     temporary = kept.with_name(f"outputs.{os.getpid()}.tmp")
     temporary.write_text(json.dumps({"key": key, "outputs": outputs}), encoding="utf-8")
     temporary.replace(kept)
@@ -74,13 +80,9 @@ def _nothing(stack: Stack) -> str:
     return f"stack {stack.name} has no hosts: type ./dash --stack {stack.name} up"
 
 
-def _ask(stack: Stack) -> dict[str, Any]:
+def _ask(stack: Stack, backend: str) -> dict[str, Any]:
     """Have Pulumi tell the outputs of this stack, whichever one the environment is set for."""
-    environment = {
-        **os.environ,
-        "PULUMI_BACKEND_URL": f"file://{stack.directory / 'pulumi'}",
-        "PULUMI_CONFIG_PASSPHRASE": "",
-    }
+    environment = {**os.environ, "PULUMI_BACKEND_URL": backend, "PULUMI_CONFIG_PASSPHRASE": ""}
     try:
         done = subprocess.run(
             ["pulumi", "stack", "output", "--json", "--stack", stack.name, "--non-interactive"],
@@ -92,7 +94,9 @@ def _ask(stack: Stack) -> dict[str, Any]:
         raise NoHosts('pulumi is not on PATH: type eval "$(./dash env)" first') from None
     except subprocess.TimeoutExpired:
         raise NoHosts(f"pulumi stack output gave no answer within {TIMEOUT} s") from None
-    except (subprocess.CalledProcessError, ValueError):
+    except subprocess.CalledProcessError as error:
+        raise NoHosts(refusals.explain(error.stderr, stack.name) or _nothing(stack)) from None
+    except ValueError:
         raise NoHosts(_nothing(stack)) from None
     if not outputs.get("hosts"):
         raise NoHosts(_nothing(stack))

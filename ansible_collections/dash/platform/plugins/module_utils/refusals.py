@@ -16,11 +16,16 @@ QUOTA = "https://console.aws.amazon.com/servicequotas"
 RULES: tuple[tuple[str, str], ...] = (
     # A region that is none: its name has no address
     (
-        r"(?:Could not connect to the endpoint URL: |request send failed, \w+ )"
-        r'"https://(?:[\w.-]+?\.)??(?:ec2|sts|s3|ssm|kms|iam)\.(?P<region>[a-z0-9-]+)\.amazonaws'
-        r"\.com[^\n]*?(?:no such host|\"\s*$|\"\n)",
-        "no AWS answers in region {region}: it is misspelt in dash:region of "
-        f"{SETTINGS}, or this machine has no network. Next: mend it, then {AGAIN}",
+        (
+            r"(?:Could not connect to the endpoint URL: |request send failed, \w+ )"
+            r'"https://(?:[\w.-]+?\.)??(?:ec2|sts|s3|ssm|kms|'
+            r"iam)\.(?P<region>[a-z0-9-]+)\.amazonaws"
+            r"\.com[^\n]*?(?:no such host|\"\s*$|\"\n)"
+        ),
+        (
+            "no AWS answers in region {region}: it is misspelt in dash:region of "
+            f"{SETTINGS}, or this machine has no network. Next: mend it, then {AGAIN}"
+        ),
     ),
     (
         r"(?:[Ii]nvalid AWS Region: ?|Provided region_name ')(?P<region>[^\s']*)",
@@ -28,14 +33,19 @@ RULES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"the region '(?P<seen>[a-z0-9-]+)' is wrong; expecting '(?P<region>[a-z0-9-]+)'",
-        "the bucket lies in {region}, and {seen} was asked. Next: say dash:region: {region} in "
-        f"{SETTINGS}, then {AGAIN}",
+        (
+            "the bucket lies in {region}, and {seen} was asked. Next: say dash:region: {region} in "
+            f"{SETTINGS}, then {AGAIN}"
+        ),
     ),
     (
         r"OptInRequired|InvalidClientTokenId\b[^\n]*opt-in",
-        "this account has not turned the region on. Next: turn it on at "
-        "https://console.aws.amazon.com/billing/home#/account, or choose another in dash:region of "
-        f"{SETTINGS}",
+        (
+            "this account has not turned the region on. Next: turn it on at "
+            "https://console.aws.amazon.com/billing/home#/account, or choose another in "
+            "dash:region of "
+            f"{SETTINGS}"
+        ),
     ),
     (
         r"You must specify a region|missing region information|MissingRegion",
@@ -44,61 +54,105 @@ RULES: tuple[tuple[str, str], ...] = (
     # Whose credentials
     (
         r"AWS account ID not allowed: (?P<account>\d{12})",
-        "these are credentials of account {account}, and dash:account of "
-        f"{SETTINGS} names another. Next: export AWS_PROFILE=<the right one>, then {AGAIN}",
+        (
+            "these are credentials of account {account}, and dash:account of "
+            f"{SETTINGS} names another. Next: export AWS_PROFILE=<the right one>, then {AGAIN}"
+        ),
     ),
     (
-        r"The config profile \((?P<profile>[^)]+)\) could not be found|"
-        r"failed to get shared config profile, (?P<other>\S+)",
-        "AWS_PROFILE names {profile}{other}, which is not in ~/.aws/config. Next: aws configure sso "
-        "--profile {profile}{other}, or unset AWS_PROFILE",
+        r"Passing both a profile and access tokens",
+        (
+            "AWS_PROFILE and AWS_ACCESS_KEY_ID are both set. Next: unset AWS_ACCESS_KEY_ID "
+            "AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
+        ),
     ),
     (
-        r"Token has expired and refresh failed|The SSO session associated with this profile has "
-        r"expired|Error loading SSO Token|InvalidGrantException|ExpiredToken|RequestExpired|"
-        r"security token included in the request is expired|cached SSO token is expired",
+        (
+            r"The config profile \((?P<profile>[^)]+)\) could not be found|"
+            r"failed to get shared config profile, (?P<other>\S+)"
+        ),
+        (
+            "AWS_PROFILE names {profile}{other}, which is not in ~/.aws/config. Next: aws "
+            "configure sso "
+            "--profile {profile}{other}, or unset AWS_PROFILE"
+        ),
+    ),
+    (
+        (
+            r"Token has expired and refresh failed|The SSO session associated with this profile "
+            r"has "
+            r"expired|Error loading SSO Token|InvalidGrantException|ExpiredToken|RequestExpired|"
+            r"security token included in the request is expired|cached SSO token is expired"
+        ),
         f"the AWS credentials have expired. Next: aws sso login, then {AGAIN}",
     ),
     (
-        r"Unable to locate credentials|No valid credential sources found|"
-        r"no EC2 IMDS role found|NoCredentialProviders|Insufficient credentials found|"
-        r"No AWSAccessKey was presented",
-        "no AWS credentials are set. Next: export AWS_PROFILE=<name> (aws configure sso makes one), "
-        "then ./dash --stack {stack} doctor",
+        (
+            r"Unable to locate credentials|No valid credential sources found|"
+            r"no EC2 IMDS role found|NoCredentialProviders|Insufficient credentials found|"
+            r"No AWSAccessKey was presented"
+        ),
+        (
+            "no AWS credentials are set. Next: export AWS_PROFILE=<name> (aws configure sso makes "
+            "one), "
+            "then ./dash --stack {stack} doctor"
+        ),
     ),
     (
-        r"AuthFailure|InvalidClientTokenId|InvalidAccessKeyId|SignatureDoesNotMatch|"
-        r"UnrecognizedClientException|Invalid credentials configured|"
-        r"validate the provided access credentials",
-        "AWS does not take these credentials. Next: aws sts get-caller-identity tells whose they "
-        "are; export AWS_PROFILE=<the right one>",
+        (
+            r"AuthFailure|InvalidClientTokenId|InvalidAccessKeyId|SignatureDoesNotMatch|"
+            r"UnrecognizedClientException|Invalid credentials configured|"
+            r"validate the provided access credentials"
+        ),
+        (
+            "AWS does not take these credentials. Next: aws sts get-caller-identity tells whose "
+            "they "
+            "are; export AWS_PROFILE=<the right one>"
+        ),
     ),
     (
         r"AccessDenied\w*[^\n]*?kms:Decrypt|kms[^\n]*AccessDenied",
-        "these credentials may not use the key of the stack's state. Next: have the account's owner "
-        "add you to it (docs/operations/aws.md, Permissions)",
+        (
+            "these credentials may not use the key of the stack's state. Next: have the account's "
+            "owner "
+            "add you to it (docs/operations/aws.md, Permissions)"
+        ),
     ),
     (
         r"not authorized to perform: (?P<action>[\w:*-]+)|\((?P<other>UnauthorizedOperation)\)",
-        "these credentials may not do {action}{other}. Next: docs/operations/aws.md lists the "
-        "permissions; aws sts get-caller-identity tells whose these are",
+        (
+            "these credentials may not do {action}{other}. Next: docs/operations/aws.md lists the "
+            "permissions; aws sts get-caller-identity tells whose these are"
+        ),
     ),
     # Pulumi's state
     (
-        r"currently locked by \d+ lock\(s\)[^\n]*\n\s*(?P<lock>\S+): created by (?P<who>\S+) "
-        r"\(pid \d+\) at (?P<since>\S+)",
-        "{who} has worked on {stack} since {since}. Next: wait; where that command is dead, type "
-        'eval "$(./dash env --stack {stack})" and pulumi cancel',
+        (
+            r"currently locked by \d+ lock\(s\)[^\n]*\n\s*(?P<lock>\S+): created by (?P<who>\S+) "
+            r"\(pid \d+\) at (?P<since>\S+)"
+        ),
+        (
+            "{who} has worked on {stack} since {since}. Next: wait; where that command is dead, "
+            "type "
+            'eval "$(./dash env --stack {stack})" and pulumi cancel'
+        ),
     ),
     (
         r"provided project name \"(?P<project>[^\"]+)\" doesn't match",
-        "the state of {stack} belongs to the program {project}. Next: git status in this checkout: "
-        "the name in Pulumi.yaml is not Dash's",
+        (
+            "the state of {stack} belongs to the program {project}. Next: git status in this "
+            "checkout: "
+            "the name in Pulumi.yaml is not Dash's"
+        ),
     ),
     (
         r"incorrect passphrase",
-        "the state of {stack} was written under another key: it belongs to another program. Next: "
-        'eval "$(./dash env --stack {stack})" and pulumi stack ls --all, which tells whose they are',
+        (
+            "the state of {stack} was written under another key: it belongs to another program. "
+            "Next: "
+            'eval "$(./dash env --stack {stack})" and pulumi stack ls --all, which tells whose '
+            "they are"
+        ),
     ),
     (
         r"stack '(?P<name>[^']+)' is newer than what this version of the Pulumi CLI understands",
@@ -111,60 +165,97 @@ RULES: tuple[tuple[str, str], ...] = (
     # What is there already, though the state does not know it
     (
         r"BucketAlreadyExists",
-        "the name of a bucket is taken, by somebody else's account perhaps. Next: another "
-        f"dash:domain in {SETTINGS}, from which bucket names are made, then {AGAIN}",
+        (
+            "the name of a bucket is taken, by somebody else's account perhaps. Next: another "
+            f"dash:domain in {SETTINGS}, from which bucket names are made, then {AGAIN}"
+        ),
     ),
     (
-        r"(?:creating (?P<kind>[^:\n(]+?)(?: \((?P<name>[^)\n]+)\))?: [^\n]*?)?\b(?:"
-        r"BucketAlreadyOwnedByYou|EntityAlreadyExists|AlreadyExistsException|"
-        r"ResourceExistsException|ParameterAlreadyExists|DuplicateLoadBalancerName|"
-        r"InvalidGroup\.Duplicate|InvalidPermission\.Duplicate|ResourceAlreadyExistsException|"
-        r"DuplicateRecordException)\b",
-        "{kind} {name} is there already and {stack}'s state does not know it: another program's "
-        "stack, or the rest of an interrupted run. Next: pulumi import it, or remove it in AWS; then "
-        f"{AGAIN}",
+        (
+            r"(?:creating (?P<kind>[^:\n(]+?)(?: \((?P<name>[^)\n]+)\))?: [^\n]*?)?\b(?:"
+            r"BucketAlreadyOwnedByYou|EntityAlreadyExists|AlreadyExistsException|"
+            r"ResourceExistsException|ParameterAlreadyExists|DuplicateLoadBalancerName|"
+            r"InvalidGroup\.Duplicate|InvalidPermission\.Duplicate|ResourceAlreadyExistsException|"
+            r"DuplicateRecordException)\b"
+        ),
+        (
+            "{kind} {name} is there already and {stack}'s state does not know it: another "
+            "program's "
+            "stack, or the rest of an interrupted run. Next: pulumi import it, or remove it in "
+            "AWS; then "
+            f"{AGAIN}"
+        ),
     ),
     # Quotas and capacity
     (
         r"current vCPU limit of (?P<limit>\d+)",
-        "the account's quota of {limit} vCPUs is used up. Next: ask for more at "
-        f"{QUOTA} (EC2, Running On-Demand Standard instances), then {AGAIN}",
+        (
+            "the account's quota of {limit} vCPUs is used up. Next: ask for more at "
+            f"{QUOTA} (EC2, Running On-Demand Standard instances), then {AGAIN}"
+        ),
     ),
     (
-        r"We currently do not have sufficient (?P<size>\S+) capacity in the Availability Zone you "
-        r"requested \((?P<zone>[^)]+)\)",
-        "AWS has no {size} left in {zone}. Next: another size in "
-        f"{SETTINGS}, or the same later: {AGAIN}",
+        (
+            r"We currently do not have sufficient (?P<size>\S+) capacity in the Availability Zone "
+            r"you "
+            r"requested \((?P<zone>[^)]+)\)"
+        ),
+        (
+            "AWS has no {size} left in {zone}. Next: another size in "
+            f"{SETTINGS}, or the same later: {AGAIN}"
+        ),
     ),
     (
-        r"\b(?P<quota>(?:Address|Vpc|NatGateway|Instance|Volume|SecurityGroup|RulesPerSecurityGroup|"
-        r"VpcEndpoint|NetworkInterface)LimitExceeded|MaxSpotInstanceCountExceeded|TooManyBuckets|"
-        r"TooManyLoadBalancers|TooManyHostedZones|LimitExceeded(?:Exception)?|"
-        r"ServiceQuotaExceededException)\b",
-        f"a quota of the account is used up ({{quota}}). Next: ask for more at {QUOTA}, then {AGAIN}",
+        (
+            r"\b(?P<quota>(?:Address|Vpc|NatGateway|Instance|Volume|SecurityGroup|"
+            r"RulesPerSecurityGroup|"
+            r"VpcEndpoint|NetworkInterface)LimitExceeded|MaxSpotInstanceCountExceeded|"
+            r"TooManyBuckets|"
+            r"TooManyLoadBalancers|TooManyHostedZones|LimitExceeded(?:Exception)?|"
+            r"ServiceQuotaExceededException)\b"
+        ),
+        (
+            f"a quota of the account is used up ({{quota}}). Next: ask for more at {QUOTA}, then "
+            f"{AGAIN}"
+        ),
     ),
     # What does not go away
     (
-        r"marked for protection|disableApiTermination|OperationNotPermitted[^\n]*deletion protection",
-        "{stack} is protected: its data is not removed by a slip. Next: docs/operations/aws.md, "
-        "How to leave",
+        (
+            r"marked for protection|disableApiTermination|OperationNotPermitted[^\n]*deletion "
+            r"protection"
+        ),
+        (
+            "{stack} is protected: its data is not removed by a slip. Next: "
+            "docs/operations/aws.md, "
+            "How to leave"
+        ),
     ),
     (
         r"BucketNotEmpty|DependencyViolation|ResourceInUse(?:Exception)?\b|DeleteConflict",
-        "{stack} is half gone: what is left is in use by something that Pulumi does not know. Next: "
-        "./dash --stack {stack} down again; docs/operations/aws.md, How to leave, has the rest",
+        (
+            "{stack} is half gone: what is left is in use by something that Pulumi does not know. "
+            "Next: "
+            "./dash --stack {stack} down again; docs/operations/aws.md, How to leave, has the rest"
+        ),
     ),
     # Instances
     (
         r"\((?P<instance>i-[0-9a-f]+)\)[^\n]*timeout while waiting for state to become 'running'",
-        "{instance} does not come up. Next: aws ec2 get-console-output --latest --output text "
-        f"--instance-id {{instance}} tells why; then {AGAIN}",
+        (
+            "{instance} does not come up. Next: aws ec2 get-console-output --latest --output text "
+            f"--instance-id {{instance}} tells why; then {AGAIN}"
+        ),
     ),
     (
         r"(?:TargetNotConnected[^\n]*?)?\b(?P<instance>i-[0-9a-f]+) is not connected",
-        "{instance} cannot be reached: it does not run, or its agent has not called Systems Manager. "
-        "Next: a minute after its start the same again; then aws ec2 get-console-output --latest "
-        "--output text --instance-id {instance}",
+        (
+            "{instance} cannot be reached: it does not run, or its agent has not called Systems "
+            "Manager. "
+            "Next: a minute after its start the same again; then aws ec2 get-console-output "
+            "--latest "
+            "--output text --instance-id {instance}"
+        ),
     ),
 )
 _COMPILED = tuple((re.compile(pattern, re.MULTILINE), line) for pattern, line in RULES)

@@ -1,7 +1,7 @@
 """Instances of a stack on AWS, found by their tags through the plugin amazon.aws.aws_ec2.
 
-That plugin asks EC2; what it found is turned into hosts as a stack's outputs list them on podman, so
-that both providers give the same groups and the same variables.
+That plugin asks EC2; what it found is turned into hosts as a stack's outputs list them on podman,
+so that both providers give the same groups and the same variables.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def choose(
             f"none of them: type aws sts get-caller-identity to see whose credentials these are, "
             f"or ./dash --stack {stack} provision to make them anew"
         )
-    hosts = [_host(found[i]) | {"volumes": wanted[i].get("volumes", {})} for i in wanted if i in found]
+    hosts = [
+        _host(found[i]) | {"volumes": wanted[i].get("volumes", {})} for i in wanted if i in found
+    ]
     return hosts, list(_troubles(stack, outputs["region"], wanted, found))
 
 
