@@ -77,9 +77,24 @@ def _change(stack: Stack, on_line: Callable[[str], None], *words: str) -> str:
         raise UserError(f"pulumi {words[0]} was interrupted: type the same again, which goes on")
     if done.code:
         raise _fail(words[0], text, stack.name, f" (all of it: {log})")
-    if doubt := refusals.in_doubt(text, stack.name):
+    if doubt := refusals.in_doubt(text + _cut_off(stack, text), stack.name):
         raise UserError(doubt)
     return text
+
+
+def _cut_off(stack: Stack, text: str) -> str:
+    """Return what an earlier run was cut off from in a cloud, in Pulumi's words for it.
+
+    A run that looks first how things are, as ours do, goes on without a word (Pulumi 3.259); the
+    state has it. Where the output names no cloud there is nothing to ask.
+    """
+    if "aws:" not in text:
+        return ""
+    done = _run(stack, "stack", "export", "--stack", stack.name)
+    if done.returncode:
+        raise _fail("stack export", done.stdout + done.stderr, stack.name)
+    pending = json.loads(done.stdout)["deployment"].get("pending_operations") or []
+    return "".join(f"* {x['resource']['urn']}, interrupted while {x['type']}\n" for x in pending)
 
 
 def unlock(stack: Stack) -> None:
