@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
-import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jmespath
+import psutil
 import pytest
 import yaml
 
@@ -127,7 +126,6 @@ def killed(stack: Stack, verb: str, host: str, when: Callable[[], bool]) -> None
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
-            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + PATIENCE
@@ -136,5 +134,7 @@ def killed(stack: Stack, verb: str, host: str, when: Callable[[], bool]) -> None
             assert time.monotonic() < deadline, Path(log.name).read_text("utf-8")
             time.sleep(0.05)
     finally:
-        os.killpg(command.pid, signal.SIGKILL)
+        started = psutil.Process(command.pid).children(recursive=True)
+        for process in (command, *started):
+            process.kill()
         command.wait()
