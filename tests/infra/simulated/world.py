@@ -134,7 +134,8 @@ def killed(stack: Stack, verb: str, host: str, when: Callable[[], bool]) -> None
             assert time.monotonic() < deadline, Path(log.name).read_text("utf-8")
             time.sleep(0.05)
     finally:
-        started = psutil.Process(command.pid).children(recursive=True)
-        for process in (command, *started):
-            process.kill()
-        command.wait()
+        if command.poll() is None:
+            for child in psutil.Process(command.pid).children(recursive=True):
+                child.kill()
+            command.kill()
+            command.wait()
