@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +135,9 @@ def killed(stack: Stack, verb: str, host: str, when: Callable[[], bool]) -> None
             time.sleep(0.05)
     finally:
         if command.poll() is None:
-            for child in psutil.Process(command.pid).children(recursive=True):
-                child.kill()
-            command.kill()
+            started = psutil.Process(command.pid).children(recursive=True)
+            command.kill()  # first: it is not to see the others go
+            for child in started:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
             command.wait()
