@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.dash.platform.plugins.module_utils import refusals
 from ops import process, tools
 from ops.console import UserError
 
@@ -75,8 +76,25 @@ def _change(stack: Stack, on_line: Callable[[str], None], *words: str) -> str:
     if done.interrupted:
         raise UserError(f"pulumi {words[0]} was interrupted: type the same again, which goes on")
     if done.code:
-        raise _fail(words[0], text, f" (all of it: {log})")
+        raise _fail(words[0], text, stack.name, f" (all of it: {log})")
+    if doubt := refusals.in_doubt(text + _cut_off(stack, text), stack.name):
+        raise UserError(doubt)
     return text
+
+
+def _cut_off(stack: Stack, text: str) -> str:
+    """Return what an earlier run was cut off from in a cloud, in Pulumi's words for it.
+
+    A run that looks first how things are, as ours do, goes on without a word (Pulumi 3.259); the
+    state has it. Where the output names no cloud there is nothing to ask.
+    """
+    if "aws:" not in text:
+        return ""
+    done = _run(stack, "stack", "export", "--stack", stack.name)
+    if done.returncode:
+        raise _fail("stack export", done.stdout + done.stderr, stack.name)
+    pending = json.loads(done.stdout)["deployment"].get("pending_operations") or []
+    return "".join(f"* {x['resource']['urn']}, interrupted while {x['type']}\n" for x in pending)
 
 
 def unlock(stack: Stack) -> None:
@@ -121,8 +139,10 @@ def _run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _fail(what: str, text: str, where: str = "") -> UserError:
+def _fail(what: str, text: str, stack: str, where: str = "") -> UserError:
     """Return the one line that matters of what pulumi printed."""
+    if known := refusals.explain(text, stack):
+        return UserError(f"pulumi {what} failed: {known}{where}")
     found = re.findall(r"(?:RunError|LabError|PodmanError|ImageError|StackError): (.+)", text)
     others = re.findall(r"error: (.+)", text)
     found += [x for x in others if "Traceback" not in x and not x.endswith(NO_REASON)]
@@ -136,7 +156,7 @@ def _select(stack: Stack) -> None:
         return
     done = _run(stack, "stack", "select", "--create", stack.name)
     if done.returncode:
-        raise _fail("stack select", done.stdout + done.stderr)
+        raise _fail("stack select", done.stdout + done.stderr, stack.name)
 
 
 def up(stack: Stack, on_line: Callable[[str], None] = lambda _line: None) -> str:
@@ -153,7 +173,7 @@ def preview(stack: Stack) -> str:
     _select(stack)
     done = _run(stack, "preview", "--stack", stack.name)
     if done.returncode:
-        raise _fail("preview", done.stdout + done.stderr)
+        raise _fail("preview", done.stdout + done.stderr, stack.name)
     return done.stdout
 
 

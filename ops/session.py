@@ -70,9 +70,14 @@ class Session:
         return any(stacks.rglob(f"{self.stack}.json"))
 
     @property
+    def overridden(self) -> bool:
+        """Tell whether the command line has said settings of the stack."""
+        return (self.state_dir / "overrides.json").exists()
+
+    @property
     def provider(self) -> str:
         """Return where the stack's hosts come from: podman or aws."""
-        if (self.state_dir / "overrides.json").exists():
+        if self.overridden:
             kept = self.read("overrides.json").get("provider")
             if kept:
                 return str(kept)
