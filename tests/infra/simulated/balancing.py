@@ -60,6 +60,7 @@ def _balancer(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
         "Name": inputs["name"],
         "Type": inputs.get("loadBalancerType", "application"),
         "Scheme": "internal" if inputs.get("internal") else "internet-facing",
+        "IpAddressType": inputs.get("ipAddressType"),
         "Tags": inputs.get("tags"),
         "SecurityGroups": inputs.get("securityGroups"),
     }

@@ -124,7 +124,7 @@ KINDS: Mapping[str, Kind] = {
                   "availabilityZone": "thing.Placement.AvailabilityZone",
                   "primaryNetworkInterfaceId": "thing.NetworkInterfaces[0].NetworkInterfaceId"},
         ignored=frozenset({"monitoring", "userDataReplaceOnChange", "hibernation",
-                           "associatePublicIpAddress", "sourceDestCheck", "maintenanceOptions",
+                           "sourceDestCheck", "maintenanceOptions",
                            "creditSpecification", "privateDnsNameOptions"}),
     ),
     "aws:ebs/volume:Volume": thing(

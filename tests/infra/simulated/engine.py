@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import UserDict
 from typing import TYPE_CHECKING, Any
 
 import jmespath
@@ -39,7 +40,7 @@ def create(cloud: Cloud, kind: Kind, inputs: Mapping[str, Any]) -> tuple[str, di
     """
     wanted = {k: v for k, v in inputs.items() if k not in IGNORED | kind.ignored}
     if kind.make:
-        ident, left = kind.make(cloud, wanted), {}
+        ident, left = _make(cloud, kind, wanted)
     else:
         ident, left = _create(cloud, kind, wanted)
     state = {"id": ident, **wanted}
@@ -51,6 +52,31 @@ def create(cloud: Cloud, kind: Kind, inputs: Mapping[str, Any]) -> tuple[str, di
         delete(cloud, kind, ident, state)
         raise
     return ident, read(cloud, kind, ident, inputs) or {**inputs}
+
+
+class Watched(UserDict[str, Any]):
+    """Arguments that remember which of them somebody has looked at."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.seen: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.seen.add(key)
+        return super().__getitem__(key)
+
+
+def _make(cloud: Cloud, kind: Kind, wanted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Have the row's own function make one; return the id and the arguments it left out."""
+    assert kind.make is not None
+    watched = Watched(wanted)
+    ident = kind.make(cloud, watched)
+    left = {key: value for key, value in wanted.items() if key not in watched.seen}
+    unknown = sorted(set(left) - set(setters(kind)))
+    if unknown:
+        delete(cloud, kind, ident, {"id": ident, **wanted})
+        raise KeyError(f"the simulation does not know {', '.join(unknown)} of a {kind.service}")
+    return ident, left
 
 
 def _create(cloud: Cloud, kind: Kind, wanted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

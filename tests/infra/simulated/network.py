@@ -70,11 +70,6 @@ def _unplug(call: str, key: str, path: str) -> Callable[[Cloud, State], None]:
     return run
 
 
-def _route(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    cloud.run("ec2", "create_route", inputs, {}, {})
-    return f"r-{inputs['routeTableId']}-{inputs['destinationCidrBlock']}"
-
-
 _SUBNET = {
     name: setting("ec2", "modify_subnet_attribute", f"{name}.Value", SubnetId="id")
     for name in ("mapPublicIpOnLaunch", "assignIpv6AddressOnCreation")
@@ -99,7 +94,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "aws:ec2/natGateway:NatGateway": thing(
         "nat_gateway", "natgateway", "nat_gateways", "NatGateways", "NatGatewayId",
-        found="NatGateways[?State!='deleted'] | [0]", ignored=frozenset({"connectivityType"}),
+        found="NatGateways[?State!='deleted'] | [0]",
         computed={"publicIp": "thing.NatGatewayAddresses[0].PublicIp",
                   "privateIp": "thing.NatGatewayAddresses[0].PrivateIp"},
         first=_unplug("describe_nat_gateways", "NatGatewayIds",
@@ -109,7 +104,8 @@ KINDS: Mapping[str, Kind] = {
         "route_table", "route-table", "route_tables", "RouteTables", "RouteTableId",
     ),
     "aws:ec2/route:Route": Kind(
-        service="ec2", make=_route,
+        service="ec2", create="create_route",
+        ident="join('-', ['r', in.routeTableId, in.destinationCidrBlock])",
         read="describe_route_tables", show={"RouteTableIds": "[routeTableId]"},
         found="RouteTables[0].Routes[?DestinationCidrBlock=='<destinationCidrBlock>'] | [0]",
         delete="delete_route", remove={"routeTableId": "routeTableId",

@@ -17,7 +17,6 @@ def _bucket(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
     if cloud.region != "us-east-1":
         words["CreateBucketConfiguration"] = {"LocationConstraint": cloud.region}
     cloud.call("s3", "create_bucket", words)
-    _tags(cloud, {"id": inputs["bucket"]}, inputs.get("tags"))
     return str(inputs["bucket"])
 
 
@@ -135,7 +134,7 @@ def _lock(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
 
 
 def _key(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
-    words = {k: v for k, v in inputs.items() if k in ("description", "policy", "tags")}
+    words = {k: inputs[k] for k in ("description", "policy", "tags") if k in inputs}
     ident: str = cloud.run("kms", "create_key", words, {}, {})["KeyMetadata"]["KeyId"]
     if inputs.get("enableKeyRotation"):
         cloud.call("kms", "enable_key_rotation", {"KeyId": ident})

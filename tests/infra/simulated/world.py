@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
-import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jmespath
+import psutil
 import pytest
 import yaml
 
@@ -127,7 +126,6 @@ def killed(stack: Stack, verb: str, host: str, when: Callable[[], bool]) -> None
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
-            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + PATIENCE
@@ -136,5 +134,10 @@ def killed(stack: Stack, verb: str, host: str, when: Callable[[], bool]) -> None
             assert time.monotonic() < deadline, Path(log.name).read_text("utf-8")
             time.sleep(0.05)
     finally:
-        os.killpg(command.pid, signal.SIGKILL)
-        command.wait()
+        if command.poll() is None:
+            started = psutil.Process(command.pid).children(recursive=True)
+            command.kill()  # first: it is not to see the others go
+            for child in started:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+            command.wait()
