@@ -112,8 +112,7 @@ class Run:
         Raises:
             UserError: it does not answer as it should.
         """
-        names = self.session.names
-        base = f"https://127.0.0.1:{names.port('https')}"
+        base = self.session.address("https")
         with self.steps.step("smoke", f"GET {base}/healthz and /readyz") as step:
             there = self.session.state_dir
             answers = smoke.check(base, there / "ca.pem", there / "secrets/deploy_token")

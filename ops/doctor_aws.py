@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from ansible_collections.dash.platform.plugins.module_utils import refusals
 from ops import tools, tunnel
@@ -28,23 +26,12 @@ WAIT = 5  # seconds for a connection: who has no network is told so soon
 
 def checks(session: Session) -> list[Check]:
     """Look at all three, in the order in which they are needed."""
-    known = settings(session)
+    known = session.settings
     return [
         credentials(session.stack, known.get("region", ""), known.get("account", "")),
         plugin(os.environ),
         cli(os.environ),
     ]
-
-
-def settings(session: Session) -> dict[str, str]:
-    """Return the stack's settings without their namespace; {} where they cannot be read."""
-    path = session.root / "infra" / "stacks" / f"Pulumi.{session.stack}.yaml"
-    try:
-        found: Any = yaml.safe_load(path.read_text("utf-8"))["config"]
-        kept = session.read("overrides.json") if session.overridden else {}
-        return {key.removeprefix("dash:"): str(value) for key, value in {**found, **kept}.items()}
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return {}
 
 
 def credentials(stack: str, region: str, account: str) -> Check:

@@ -113,10 +113,10 @@ def test_the_aws_cli_is_a_wish_only(tmp_path: Path) -> None:
 
 
 def test_account_and_region_come_from_the_stacks_settings() -> None:
-    found = doctor_aws.settings(Session(stack="production", environ={}))
+    found = Session(stack="production", environ={}).settings
 
     assert (found["region"], found["account"]) == (REGION, "123456789012")
 
 
 def test_settings_that_cannot_be_read_are_none(tmp_path: Path) -> None:
-    assert doctor_aws.settings(Session(stack="staging", environ={}, root=tmp_path)) == {}
+    assert Session(stack="staging", environ={}, root=tmp_path).settings == {}

@@ -199,6 +199,13 @@ def _connection(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _preview(stack: Stack, outputs: dict[str, Any]) -> str:
+    """Return where the controller reaches the preview: on AWS it comes by ssh (ops.forward)."""
+    if outputs["provider"] == "aws":
+        return f"https://127.0.0.1:{stack.port('preview')}"
+    return str(outputs["urls"]["preview"])
+
+
 def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
     """Return what every host of the stack shares."""
     directory = stack.directory
@@ -210,7 +217,7 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
         "dash_root": str(stack.root),
         "dash_state_dir": str(directory),
         "dash_public_url": outputs["urls"]["https"],
-        "dash_preview_url": outputs["urls"]["preview"],
+        "dash_preview_url": _preview(stack, outputs),
         "dash_monitor_urls": {
             name: outputs["urls"][name] for name in MONITOR if name in outputs["urls"]
         },
