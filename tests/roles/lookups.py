@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.roles.rendering import ROOT
 
@@ -20,8 +21,8 @@ init_plugin_loader([])
 from tests.roles.rendering import evaluate
 from tests.roles.test_wiring import play
 for line in sys.stdin:
-    variable, host, state = json.loads(line)
-    found = str(evaluate("{{ " + variable + " }}", play(host, Path(state))))
+    variable, host, state, given = json.loads(line)
+    found = str(evaluate("{{ " + variable + " }}", play(host, Path(state), **given)))
     print(json.dumps(found), flush=True)
 """
 
@@ -39,12 +40,18 @@ def ansible() -> subprocess.Popen[str]:
     )
 
 
-def templated(variable: str, host: str, state: Path) -> str:
+def ended() -> None:
+    """End it; the next that is asked for has the environment of then."""
+    with ansible():
+        ansible.cache_clear()
+
+
+def templated(variable: str, host: str, state: Path, **given: Any) -> str:
     """Return a variable that looks something up, as a host has it in a play."""
     stdin, stdout = ansible().stdin, ansible().stdout
     assert stdin is not None
     assert stdout is not None
-    stdin.write(json.dumps([variable, host, str(state)]) + "\n")
+    stdin.write(json.dumps([variable, host, str(state), given]) + "\n")
     stdin.flush()
     answer = stdout.readline()
     assert answer, f"{variable} cannot be had: the captured stderr says why"

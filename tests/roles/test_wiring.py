@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.roles.lookups import ansible, templated
+from tests.roles.lookups import ended, templated
 from tests.roles.rendering import ROLES, ROOT, WIRING, evaluate, render, values, variables
 
 ADDRESSES = {
@@ -80,8 +80,8 @@ def play(host: str, state: Path, **given: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True, scope="module")
 def _ansible() -> Iterator[None]:
     """End it after the last test."""
-    with ansible():
-        yield
+    yield
+    ended()
 
 
 def literal(variable: str, host: str, state: Path) -> Any:
@@ -139,24 +139,25 @@ def test_only_app_hosts_ask_the_simulator_and_nobody_sets_its_faults(tmp_path: P
 
 
 def test_the_keys_of_providers_are_those_that_the_operator_keeps(tmp_path: Path) -> None:
-    assert templated("app_host_llm_keys", "app-blue-1", tmp_path) == "[]"
+    assert templated("app_host_llm_keys", "app-blue-1", tmp_path) == "{}"
     made = templated("simulator_keys", "simulator-1", tmp_path)
-    kept = sorted((tmp_path / "secrets").glob("llm_*"))
-    assert [file.name for file in kept] == ["llm_anthropic", "llm_kimi", "llm_openai"]
-    assert all(file.read_text(encoding="utf-8").strip() in made for file in kept)
-    found = templated("app_host_llm_keys", "app-blue-1", tmp_path)
-    assert found == str([str(file) for file in kept])
+    kept = {f.name: f.read_bytes().decode() for f in (tmp_path / "secrets").glob("llm_*")}
+    assert sorted(kept) == ["llm_anthropic", "llm_kimi", "llm_openai"]
+    assert all(text.strip() in made for text in kept.values())
+    assert literal("app_host_llm_keys", "app-blue-1", tmp_path) == kept
 
 
-def test_what_identity_providers_need_is_what_the_operator_keeps(tmp_path: Path) -> None:
-    assert templated("app_host_identity_files", "app-blue-1", tmp_path) == "[]"
+def test_what_identity_providers_need_is_what_the_operator_keeps_to_the_byte(
+    tmp_path: Path,
+) -> None:
+    assert templated("app_host_identity_files", "app-blue-1", tmp_path) == "{}"
     secrets = tmp_path / "secrets"
-    secrets.mkdir(exist_ok=True)
-    for name in ("identity_oidc_secret", "identity_ldap_password", "llm_openai"):
-        (secrets / name).touch()
-    found = templated("app_host_identity_files", "app-blue-1", tmp_path)
-    names = ("identity_ldap_password", "identity_oidc_secret")
-    assert found == str([str(secrets / name) for name in names])
+    (secrets / "identity_folder").mkdir(parents=True)
+    for name in ("identity_oidc_secret", "identity_ldap_ca.pem", "llm_openai"):
+        (secrets / name).write_bytes(b"one {{ 1 }}\r\ntwo\n")
+    text = "one {{ 1 }}\r\ntwo\n"
+    found = literal("app_host_identity_files", "app-blue-1", tmp_path)
+    assert found == {"identity_ldap_ca.pem": text, "identity_oidc_secret": text}
 
 
 @pytest.mark.parametrize(

@@ -79,9 +79,10 @@ class Theatre:
     def __post_init__(self) -> None:
         plugins = self.directory / "collections/ansible_collections/dash/platform/plugins"
         (plugins / "action").mkdir(parents=True)
-        (plugins / "module_utils").symlink_to(PLUGINS / "module_utils")
-        for real in (PLUGINS / "action").glob("*.py"):
-            (plugins / "action" / real.name).symlink_to(real)
+        for real in ("module_utils", "plugin_utils", "lookup"):
+            (plugins / real).symlink_to(PLUGINS / real)
+        for action in (PLUGINS / "action").glob("*.py"):
+            (plugins / "action" / action.name).symlink_to(action)
         for name in MODULES:
             (plugins / "action" / f"{name}.py").symlink_to(FAKES / "module.py")
         ops = self.root / "ops"

@@ -22,7 +22,7 @@ seen = {
     "user": getpass.getuser(),
     "directory": str(Path.cwd()),
     "environment": {k: v for k, v in os.environ.items() if k.startswith("DASH_")},
-    "credentials": {p.name: p.read_text("utf-8") for p in credentials.iterdir()},
+    "credentials": {p.name: p.read_bytes().decode() for p in credentials.iterdir()},
     "may_read": may(os.R_OK, "/etc/dash/credentials/db_owner_password", "/root", "/proc/1/environ"),
     "may_write": may(os.W_OK, "/opt/dash/current", "/etc/dash", "/var/lib/dash", "/usr"),
     "capabilities": STATUS["CapBnd"].strip(),
