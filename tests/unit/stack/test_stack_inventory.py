@@ -153,6 +153,27 @@ def test_a_stack_that_was_removed_has_no_hosts(stack: Stack, tmp_path: Path) -> 
         plugin.read_outputs(stack)
 
 
+def test_a_state_that_lies_elsewhere_is_asked_every_time(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (stack.directory / "pulumi/.pulumi/stacks/dash/lab.json").unlink()
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://dash-state?region=eu-central-1")
+    for _ in range(2):
+        assert plugin.read_outputs(stack) == OUTPUTS
+
+    assert (tmp_path / "calls").read_text() == "s3://dash-state?region=eu-central-1\n" * 2
+
+
+def test_a_state_that_may_not_be_read_is_told_as_such(stack: Stack, tmp_path: Path) -> None:
+    """The operator's credentials have expired; the hosts are where they were."""
+    said = "error: ... (code=Unknown): ExpiredToken: The provided token has expired."
+    program = tmp_path / "pulumi"
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
+
+    with pytest.raises(plugin.NoHosts, match=r"credentials have expired\. Next: aws sso login"):
+        plugin.read_outputs(stack)
+
+
 def test_without_pulumi_the_way_to_it_is_told(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
