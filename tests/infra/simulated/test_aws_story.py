@@ -68,9 +68,20 @@ def _previewed(stack: Stack) -> set[str]:
     """Return the names of all that a stack which is not there would make."""
     pulumi._select(stack)
     words = ("preview", "--json", "--show-sames", "--stack", stack.name)
-    steps = json.loads(worlds.run(stack, "pulumi", *words).stdout)["steps"]
+    said = worlds.run(stack, "pulumi", *words).stdout
+    _keeps_the_rules(stack, said)
+    steps = json.loads(said)["steps"]
     assert {step["op"] for step in steps} == {"create"}
     return {step["urn"].rpartition("::")[2] for step in steps}
+
+
+def _keeps_the_rules(stack: Stack, said: str) -> None:
+    """Judge a preview as an operator's check does; one with an old door open is found out."""
+    judge = ("python", "-m", "infra.policy")
+
+    assert ": 0 findings" in worlds.run(stack, *judge, text=said).stdout
+    opened = said.replace('"httpTokens": "required"', '"httpTokens": "optional"', 1)
+    assert ": 1 findings" in worlds.run(stack, *judge, text=opened, code=1).stdout
 
 
 def _goes_on_after_a_kill_and_knows_its_own(world: World, stack: Stack) -> None:

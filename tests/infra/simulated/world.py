@@ -89,13 +89,15 @@ def settings(root: Path, stack: str) -> dict[str, Any]:
     return {key.removeprefix("dash:"): value for key, value in config.items()}
 
 
-def run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a program as the operator of a stack would type it, and see it succeed."""
+def run(
+    stack: Stack, *words: str, text: str = "", code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as the operator of a stack would type it, fed with a text; see how it ends."""
     done = subprocess.run(
         words, cwd=stack.root, env=pulumi.environment(stack), capture_output=True, text=True,
-        check=False, stdin=subprocess.DEVNULL, timeout=PATIENCE,
+        check=False, input=text, timeout=PATIENCE,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done
 
 

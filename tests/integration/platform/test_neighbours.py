@@ -111,9 +111,10 @@ def test_without_a_file_an_edge_stands_alone(edge: switch.Edge, programs: Progra
 
 
 def test_beside_others_an_edge_keeps_an_eye_on_them_before_traffic_moves(
-    edge: switch.Edge, programs: Programs
+    edge: switch.Edge, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs.have("systemctl", "exit 1")  # no such unit runs
+    monkeypatch.setattr(switch, "TOGETHER", 0.0)
     programs.have("systemd-run", f"cat {paths.MAP} >> {paths.MAP}.then")
     beside(1)
 
@@ -140,10 +141,47 @@ def test_without_that_eye_no_switch(
     assert state(edge) == "begun"
 
 
-def test_an_eye_that_is_kept_already_is_enough(edge: switch.Edge, programs: Programs) -> None:
+def test_an_eye_that_is_kept_already_is_enough(
+    edge: switch.Edge, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch, "TOGETHER", 0.0)
     beside(1)
     move(edge)
     assert [w for w in programs.calls("systemd-run") if "follow" in w] == []
+
+
+def test_edges_move_together(
+    edge: switch.Edge, proxy: FakeHaproxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first waits, its own operation switched, until the other has come as far."""
+    seen: list[tuple[str, str]] = []
+
+    def there(_: neighbours.Neighbour) -> dict[str, Any]:
+        seen.append((state(edge), edge.active()))
+        return said("blue", how="begun" if len(seen) < 3 else "switched")
+
+    monkeypatch.setattr(neighbours.Neighbour, "ask", there)
+    beside(1)
+
+    move(edge)
+
+    assert seen == [("switched", "blue")] * 3
+    assert serves(edge, proxy, "green")
+
+
+@pytest.mark.parametrize("answer", [None, said("blue", how="begun"), said("blue")])
+def test_an_edge_that_nobody_joins_moves_alone(
+    edge: switch.Edge,
+    proxy: FakeHaproxy,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: dict[str, Any] | None,
+) -> None:
+    monkeypatch.setattr(neighbours.Neighbour, "ask", lambda _: answer)
+    monkeypatch.setattr(switch, "TOGETHER", 0.1)
+    beside(1)
+
+    assert 0 < move(edge).took_ms < 1000
+    assert serves(edge, proxy, "green")
 
 
 @pytest.mark.parametrize("confirmed", [True, False])

@@ -44,6 +44,11 @@ class Neighbour:
             return None
         return found if isinstance(found, dict) and set(KEYS) <= set(found) else None
 
+    def has_moved(self, identity: str) -> bool:
+        """Tell whether it says that an operation has come to its switch there, or further."""
+        there = (self.ask() or {}).get("operation") or {}
+        return there.get("id") == identity and there.get("state") not in (None, "begun", "paused")
+
 
 def listed(file: Path | None = None) -> list[Neighbour]:
     """Return the neighbours that the role `edge` wrote down, none where it wrote nothing.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 KEY = "active"
 NONE = "none"
 PATIENCE = 3.0  # seconds that HAProxy has to answer before it counts as down
+TOGETHER = 3.0  # seconds that an edge waits for the others before it moves alone
 UNDOABLE = ("begun", "paused", "switched")  # what the timer may take back
 
 
@@ -108,9 +109,22 @@ class Edge:
                     "deadline": time.time() + confirm_within,
                 }
             )
+            self._await_others(identity)
             started = time.monotonic()
             self.point_to(color)
         return Switched(before, (time.monotonic() - started) * 1000)
+
+    def _await_others(self, identity: str) -> None:
+        """Wait until the other edges are about to move too: clients meet both colours for less.
+
+        A controller reaches them a second or more apart. One that does not come is not waited for.
+        """
+        end = time.monotonic() + TOGETHER
+        late = neighbours.listed()
+        while late := [other for other in late if not other.has_moved(identity)]:
+            if time.monotonic() >= end:
+                return
+            time.sleep(haproxy.POLL)
 
     def _guard(self, identity: str, seconds: float) -> None:
         """Make sure that this edge does not stay where nobody confirms it. Raises NotArmed."""
