@@ -92,7 +92,7 @@ def outputs(described: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def labelled(tags: Iterable[Mapping[str, str]] | Mapping[str, str]) -> dict[str, str]:
+def labelled(tags: Any) -> dict[str, str]:
     """Return tags as a mapping, in whichever form a service lists them."""
     if isinstance(tags, dict):
         return dict(tags)
