@@ -26,7 +26,8 @@ NUMBERS = {
     "monitor_hosts": 0,
     "simulator_hosts": 0,
 }
-KNOWN = ("provider", *NUMBERS, *aws_settings.KEYS)  # what the command line may say
+# What the command line may say too. `state` is for `./dash` and not for this program: ops/state.py
+KNOWN = ("provider", *NUMBERS, *aws_settings.KEYS, "state")
 MOST_HOSTS = 9  # of one kind: the addresses of a kind are ten apart
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dash.platform.plugins.module_utils import refusals
-from ops import process, tools
+from ops import process, state, tools
 from ops.console import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def environment(stack: Stack, tell: tools.Tell = lambda _line: None) -> dict[str
         "PATH": ":".join(dict.fromkeys(parts)),
         "VIRTUAL_ENV": str(bin_dir.parent),
         "PYTHONPATH": str(stack.root),
-        "PULUMI_BACKEND_URL": f"file://{stack.directory / 'pulumi'}",
+        "PULUMI_BACKEND_URL": state.url(stack),
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_HOME": str(home),
@@ -66,7 +66,16 @@ def _change(stack: Stack, on_line: Callable[[str], None], *words: str) -> str:
     log = stack.directory / "logs" / "last-pulumi.log"
     log.unlink(missing_ok=True)
     done = process.run(
-        ["pulumi", *words, "--yes", "--skip-preview", "--stack", stack.name, "--non-interactive"],
+        [
+            "pulumi",
+            *words,
+            "--yes",
+            "--skip-preview",
+            "--stack",
+            stack.name,
+            *state.configuration(stack),
+            "--non-interactive",
+        ],
         cwd=stack.root,
         env=env,
         log=log,
@@ -152,9 +161,14 @@ def _fail(what: str, text: str, stack: str, where: str = "") -> UserError:
 
 def _select(stack: Stack) -> None:
     """Make sure that the stack is known to the backend."""
-    if (stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json").exists():
+    known = stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json"
+    if known.exists() and not state.shared(stack):
         return
-    done = _run(stack, "stack", "select", "--create", stack.name)
+    file, words = state.file(stack), state.creation(stack)
+    before = file.read_text("utf-8") if state.configuration(stack) else ""
+    done = _run(stack, "stack", "select", "--create", stack.name, *words)
+    if before:
+        file.write_text(before, "utf-8")  # a rehearsal says nothing of the stack that is in a cloud
     if done.returncode:
         raise _fail("stack select", done.stdout + done.stderr, stack.name)
 
@@ -171,7 +185,17 @@ def up(stack: Stack, on_line: Callable[[str], None] = lambda _line: None) -> str
 def preview(stack: Stack) -> str:
     """Return what `pulumi preview` says. Raises UserError."""
     _select(stack)
-    done = _run(stack, "preview", "--stack", stack.name)
+    done = _run(stack, "preview", "--stack", stack.name, *state.configuration(stack))
+    if done.returncode:
+        raise _fail("preview", done.stdout + done.stderr, stack.name)
+    return done.stdout
+
+
+def preview_document(stack: Stack) -> str:
+    """Return the preview as a program reads it, with what does not change. Raises UserError."""
+    _select(stack)
+    words = ("--json", "--show-sames", "--stack", stack.name, *state.configuration(stack))
+    done = _run(stack, "preview", *words)
     if done.returncode:
         raise _fail("preview", done.stdout + done.stderr, stack.name)
     return done.stdout
@@ -179,7 +203,7 @@ def preview(stack: Stack) -> str:
 
 def destroy(stack: Stack) -> bool:
     """Remove every host of the stack; False when there was none. Raises UserError."""
-    if not (stack.directory / "pulumi" / ".pulumi").exists():
+    if not state.shared(stack) and not (stack.directory / "pulumi" / ".pulumi").exists():
         return False
     # What is gone needs no looking for: without the refresh it takes half the time
     _change(stack, lambda _line: None, "destroy", "--refresh=false")

@@ -66,8 +66,10 @@ class Session:
     @property
     def exists(self) -> bool:
         """Tell whether Pulumi knows the stack: it was up, or half up, and was not taken down."""
+        from ops import state  # noqa: PLC0415 -- not every verb needs it
+
         stacks = self.state_dir / "pulumi" / ".pulumi" / "stacks"
-        return any(stacks.rglob(f"{self.stack}.json"))
+        return any(stacks.rglob(f"{self.stack}.json")) or bool(state.shared(self.names))
 
     @property
     def overridden(self) -> bool:

@@ -96,14 +96,21 @@ def document(statements: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"Version": VERSION, "Statement": list(statements)}
 
 
-def trust(service: str) -> str:
-    """Return the document that lets a service of AWS take a role."""
-    one = {
+def trust(service: str, account: str = "") -> str:
+    """Return the document that lets a service of AWS take a role.
+
+    Args:
+        service: such as `ec2.amazonaws.com`.
+        account: for whose things alone; services that act for many accounts are told it.
+    """
+    one: dict[str, Any] = {
         "Sid": "Assume",
         "Effect": "Allow",
         "Action": ["sts:AssumeRole"],
         "Principal": {"Service": service},
     }
+    if account:
+        one["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
     return json.dumps(document([one]))
 
 

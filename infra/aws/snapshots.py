@@ -32,7 +32,7 @@ class Snapshots(ComponentResource):
             "snapshots",
             name=place.role("snapshots"),
             description=f"Snapshots of Dash's stack {place.stack.name}",
-            assume_role_policy=trust("dlm.amazonaws.com"),
+            assume_role_policy=trust("dlm.amazonaws.com", place.cloud.account),
             tags=tags,
             opts=child,
         )

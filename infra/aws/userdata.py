@@ -38,6 +38,7 @@ def cloud_config(name: str, public_key: str, region: str) -> str:
         "users": [user],
         "ssh_pwauth": False,
         "disable_root": True,
+        "packages": ["curl"],
         "runcmd": [
             [*fetch, "-o", PACKAGE, AGENT.format(region=region)],
             ["dpkg", "--install", PACKAGE],

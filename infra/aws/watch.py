@@ -25,33 +25,17 @@ class FlowLogs(ComponentResource):
         self, place: Place, vpc_id: Output[str], key: Output[str], opts: ResourceOptions
     ) -> None:
         super().__init__("dash:aws:FlowLogs", "flow-logs", {}, opts)
-        child = ResourceOptions(parent=self)
-        tags = place.tags("flow-logs", "network")
+        self._place, self._child = place, ResourceOptions(parent=self)
+        self._tags = place.tags("flow-logs", "network")
         group = aws.cloudwatch.LogGroup(
             "flow-logs",
             name=flow_log(place),
             retention_in_days=FLOW_DAYS,
             kms_key_id=key,
-            tags=tags,
-            opts=child,
+            tags=self._tags,
+            opts=self._child,
         )
-        role = aws.iam.Role(
-            "flow-logs",
-            name=place.role("flow-logs"),
-            description=f"Flow logs of Dash's stack {place.stack.name}",
-            assume_role_policy=trust("vpc-flow-logs.amazonaws.com"),
-            tags=tags,
-            opts=child,
-        )
-        streams = place.arn("logs", f"log-group:{flow_log(place)}:*")
-        writes = statement(
-            "FlowStreams",
-            ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-            [streams],
-        )
-        policy = aws.iam.RolePolicy(
-            "flow-logs", role=role.name, policy=json.dumps(document([writes])), opts=child
-        )
+        role, policy = self._role()
         aws.ec2.FlowLog(
             "flow-logs",
             vpc_id=vpc_id,
@@ -60,10 +44,32 @@ class FlowLogs(ComponentResource):
             log_destination=group.arn,
             iam_role_arn=role.arn,
             max_aggregation_interval=600,  # seconds; a tenth of the lines that one minute makes
-            tags=tags,
+            tags=self._tags,
             opts=ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.register_outputs({"group": group.name})
+
+    def _role(self) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+        """Return the role in which AWS writes them, and what it may."""
+        place = self._place
+        role = aws.iam.Role(
+            "flow-logs",
+            name=place.role("flow-logs"),
+            description=f"Flow logs of Dash's stack {place.stack.name}",
+            assume_role_policy=trust("vpc-flow-logs.amazonaws.com", place.cloud.account),
+            tags=self._tags,
+            opts=self._child,
+        )
+        writes = statement(
+            "FlowStreams",
+            ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogGroups",
+             "logs:DescribeLogStreams"],
+            [place.arn("logs", f"log-group:{flow_log(place)}:*")],
+        )  # fmt: skip
+        policy = aws.iam.RolePolicy(
+            "flow-logs", role=role.name, policy=json.dumps(document([writes])), opts=self._child
+        )
+        return role, policy
 
 
 class Budget(ComponentResource):
