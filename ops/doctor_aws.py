@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from ansible_collections.dash.platform.plugins.module_utils import refusals
-from ops import tools, tunnel
+from ops import state, tools, tunnel
 from ops.doctor import Check, Level
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ WAIT = 5  # seconds for a connection: who has no network is told so soon
 
 def checks(session: Session) -> list[Check]:
     """Look at all three, in the order in which they are needed."""
-    known = session.settings
+    known = state.settings(session.names)
     return [
         credentials(session.stack, known.get("region", ""), known.get("account", "")),
         plugin(os.environ),

@@ -88,20 +88,6 @@ class Session:
         found = re.search(r"^\s*dash:provider:\s*['\"]?(\w+)", text, re.MULTILINE)
         return found[1] if found else ""
 
-    @property
-    def settings(self) -> dict[str, str]:
-        """Return the stack's settings without their namespace; {} where they cannot be read."""
-        import yaml  # noqa: PLC0415 -- not every verb needs it
-
-        path = self.root / "infra" / "stacks" / f"Pulumi.{self.stack}.yaml"
-        try:
-            found: Any = yaml.safe_load(path.read_text("utf-8"))["config"]
-            kept = self.read("overrides.json") if self.overridden else {}
-            both = {**found, **kept}
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
-            return {}
-        return {key.removeprefix("dash:"): str(value) for key, value in both.items()}
-
     def address(self, service: str) -> str:
         """Return where this machine reaches a service: http, https, preview, grafana, ….
 
@@ -110,7 +96,9 @@ class Session:
         """
         scheme = "http" if service == "http" else "https"
         if self.provider == "aws" and service in ("http", "https"):
-            return f"{scheme}://{self.settings.get('domain', 'localhost')}"
+            from ops import state  # noqa: PLC0415 -- not every verb needs it
+
+            return f"{scheme}://{state.settings(self.names).get('domain', 'localhost')}"
         return f"{scheme}://127.0.0.1:{self.names.port(service)}"
 
     def programs(self) -> dict[str, str]:

@@ -9,7 +9,6 @@ import pytest
 
 from ops import doctor_aws, tools, tunnel
 from ops.doctor import Level
-from ops.session import Session
 from tests.infra.simulated import simulation
 
 REGION = "eu-central-1"
@@ -110,13 +109,3 @@ def test_the_aws_cli_is_a_wish_only(tmp_path: Path) -> None:
     check = doctor_aws.cli({"PATH": str(tmp_path)})
 
     assert (check.level, check.mend) == (Level.NOTE, "sudo apt-get install -y awscli")
-
-
-def test_account_and_region_come_from_the_stacks_settings() -> None:
-    found = Session(stack="production", environ={}).settings
-
-    assert (found["region"], found["account"]) == (REGION, "123456789012")
-
-
-def test_settings_that_cannot_be_read_are_none(tmp_path: Path) -> None:
-    assert Session(stack="staging", environ={}, root=tmp_path).settings == {}

@@ -235,10 +235,12 @@ def test_another_stack_in_the_same_account_is_not_seen(
     staging: tuple[Checkout, Any], aws: simulation.Simulation, tmp_path: Path
 ) -> None:
     others = provision(aws, tmp_path, "production")
-    groups, variables = seen(staging[0].ask())
+    done = staging[0].ask()
+    groups, variables = seen(done)
     theirs = {host["instance_id"] for host in others["hosts"]}
 
     assert not theirs & {known["dash_instance_id"] for known in variables.values()}
+    assert done.stderr == ""
     assert groups["db"] == ["db-1"]
 
 

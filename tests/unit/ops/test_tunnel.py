@@ -130,8 +130,7 @@ def test_an_instance_that_cannot_be_reached_is_one_line(ssm: Ssm, tmp_path: Path
 
 
 def test_credentials_that_are_missing_are_one_line(ssm: Ssm, tmp_path: Path) -> None:
-    none = {"AWS_ACCESS_KEY_ID": "unset", "AWS_SECRET_ACCESS_KEY": "unset"}
-    done = run(ssm, tmp_path, **none)
+    done = run(ssm, tmp_path, AWS_ACCESS_KEY_ID="unset", AWS_SECRET_ACCESS_KEY="unset")
 
     assert (done.returncode, ssm.asked) == (1, [])
     assert done.stderr.startswith("no AWS credentials are set. Next: export AWS_PROFILE=<name>")

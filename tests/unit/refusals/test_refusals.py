@@ -50,7 +50,8 @@ LINES = {
 
 
 def client_error(code: str, message: str, operation: str) -> Exception:
-    return said.ClientError({"Error": {"Code": code, "Message": message}}, operation)
+    error: Exception = said.ClientError({"Error": {"Code": code, "Message": message}}, operation)
+    return error
 
 
 BOTOCORE = [

@@ -6,16 +6,13 @@ Nothing here runs on hosts. What goes wrong is one line that names the secret, n
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ansible_collections.dash.platform.plugins.module_utils import files
 from ansible_collections.dash.platform.plugins.module_utils.errors import Fault, one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from ansible_collections.dash.platform.plugins.plugin_utils import aws
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
@@ -126,7 +123,7 @@ class Parameters:
 
     def names(self) -> list[str]:
         """Return the names of the parameters directly below the path."""
-        with _said(self._path):
+        with aws.said(f"SSM does not give {self._path}"):
             pages = self._client().get_paginator("get_parameters_by_path")
             found = [
                 parameter["Name"].removeprefix(self._path)
@@ -138,7 +135,7 @@ class Parameters:
     def read(self, name: str) -> str | None:
         """Return a parameter's value, None when there is no such parameter."""
         client = self._client()
-        with _said(self._path + name):
+        with aws.said(f"SSM does not give {self._path}{name}"):
             try:
                 found = client.get_parameter(Name=self._path + name, WithDecryption=True)
             except client.exceptions.ParameterNotFound:
@@ -148,7 +145,7 @@ class Parameters:
     def offer(self, name: str, value: str) -> str:
         """Make a parameter unless there is one. Of two that make it at once, one value is kept."""
         client = self._client()
-        with _said(self._path + name):
+        with aws.said(f"SSM does not give {self._path}{name}"):
             try:
                 self._put(client, name, value, Overwrite=False)
             except client.exceptions.ParameterAlreadyExists:
@@ -159,7 +156,7 @@ class Parameters:
     def write(self, name: str, value: str) -> None:
         """Set a parameter."""
         client = self._client()
-        with _said(self._path + name):
+        with aws.said(f"SSM does not give {self._path}{name}"):
             self._put(client, name, value, Overwrite=True)
 
     @property
@@ -183,32 +180,5 @@ class Parameters:
             connect_timeout=5,
             read_timeout=20,
         )
-        with _said(self._path):
+        with aws.said(f"SSM does not give {self._path}"):
             return boto3.client("ssm", region_name=self.region or None, config=limits)
-
-
-@contextmanager
-def _said(what: str) -> Iterator[None]:
-    """Turn what boto3 raises into one line for the operator. Raises Fault."""
-    from botocore import exceptions  # noqa: PLC0415 -- as boto3 below: only for stacks on AWS
-
-    try:
-        yield
-    except (exceptions.ClientError, exceptions.BotoCoreError) as error:
-        raise Fault(f"SSM does not give {what}: {_why(error)}") from None
-
-
-def _why(error: Exception) -> str:
-    """Return why AWS did not do it and what to type next; never its answer's text as a whole."""
-    from botocore import exceptions  # noqa: PLC0415 -- the same
-
-    if isinstance(error, exceptions.ClientError):
-        code = error.response.get("Error", {}).get("Code", "no reason given")
-        return f"{code}. Next: aws sts get-caller-identity, and see docs/operations/aws.md"
-    if isinstance(error, exceptions.NoCredentialsError | exceptions.TokenRetrievalError):
-        return "no credentials for AWS. Next: aws sso login, or export AWS_PROFILE"
-    if isinstance(error, exceptions.NoRegionError):
-        return "no region. Next: set dash:region of the stack, or export AWS_REGION"
-    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return "it does not answer. Next: see whether this machine reaches AWS, then again"
-    return type(error).__name__
