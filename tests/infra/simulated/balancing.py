@@ -64,9 +64,8 @@ def _balancer(cloud: Cloud, inputs: Mapping[str, Any]) -> str:
         "Tags": inputs.get("tags"),
         "SecurityGroups": inputs.get("securityGroups"),
     }
-    mappings = inputs.get("subnetMappings")
-    subnets = inputs.get("subnets") or [each["subnetId"] for each in mappings]
-    answer = cloud.run("elbv2", "create_load_balancer", {**words, "Subnets": subnets}, {}, {})
+    words["Subnets"] = inputs["subnets"]
+    answer = cloud.run("elbv2", "create_load_balancer", words, {}, {})
     ident = str(answer["LoadBalancers"][0]["LoadBalancerArn"])
     for name, setter in _BALANCER.items():
         if name in inputs:

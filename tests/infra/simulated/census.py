@@ -65,4 +65,4 @@ def count(cloud: Cloud) -> dict[str, list[str]]:
 
 def _living(cloud: Cloud, key: str) -> bool:
     state = cloud.call("kms", "describe_key", {"KeyId": key})["KeyMetadata"]["KeyState"]
-    return state != "PendingDeletion"
+    return str(state) != "PendingDeletion"

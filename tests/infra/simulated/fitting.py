@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from botocore.model import Shape
 
@@ -92,7 +92,7 @@ def outputs(described: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def labelled(tags: Iterable[Mapping[str, str]] | Mapping[str, str]) -> dict[str, str]:
+def labelled(tags: Any) -> dict[str, str]:
     """Return tags as a mapping, in whichever form a service lists them."""
     if isinstance(tags, dict):
         return dict(tags)

@@ -66,9 +66,7 @@ def _says_what_it_will_make_and_makes_nothing(
 
 def _previewed(stack: Stack) -> set[str]:
     """Return the names of all that a stack which is not there would make."""
-    pulumi._select(stack)
-    words = ("preview", "--json", "--show-sames", "--stack", stack.name)
-    said = worlds.run(stack, "pulumi", *words).stdout
+    said = pulumi.preview_document(stack)
     _keeps_the_rules(stack, said)
     steps = json.loads(said)["steps"]
     assert {step["op"] for step in steps} == {"create"}
