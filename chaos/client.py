@@ -33,7 +33,8 @@ ANSWER = 5.0  # seconds for one answer over HTTP
 DASH = 120.0  # seconds for a verb of ./dash
 REMOTE = 60.0  # seconds for one script on a host
 # A host that was killed must not hold an experiment up.
-SSH = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=4", "ServerAliveCountMax=2")
+SSH = ("BatchMode=yes", "ServerAliveInterval=4", "ServerAliveCountMax=2")
+CONNECT = {False: 5, True: 15}  # seconds, by whether ssh comes through AWS's Systems Manager
 
 
 class WorldError(Exception):
@@ -58,7 +59,8 @@ class Host:
     @classmethod
     def read(cls, name: str, known: Mapping[str, Any]) -> Self:
         """Return a host as the inventory has it."""
-        words = [word for each in SSH for word in ("-o", each)]
+        wait = CONNECT[bool(known.get("dash_instance_id"))]
+        words = [word for each in (*SSH, f"ConnectTimeout={wait}") for word in ("-o", each)]
         words += shlex.split(str(known.get("ansible_ssh_common_args", "")))
         if key := known.get("ansible_ssh_private_key_file"):
             words += ["-i", str(key)]

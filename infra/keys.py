@@ -47,6 +47,15 @@ def _key(file: Path, comment: str) -> str:
     return public.read_text(encoding="ascii").strip()
 
 
+def login(stack: Stack) -> str:
+    """Make the key to log in with unless it is there; return its public half.
+
+    Raises:
+        StackError: ssh-keygen is missing or says no.
+    """
+    return _key(stack.directory / "ssh" / "id_ed25519", f"dash {stack.prefix}")
+
+
 def ensure(stack: Stack) -> Keys:
     """Make the stack's keys unless they are there, and `known_hosts`.
 
@@ -56,7 +65,7 @@ def ensure(stack: Stack) -> Keys:
         StackError: ssh-keygen is missing or says no.
     """
     directory = stack.directory / "ssh"
-    public = _key(directory / "id_ed25519", f"dash {stack.prefix}")
+    public = login(stack)
     host_file = directory / "host_ed25519"
     host = _key(host_file, stack.prefix)
     network = stack.subnet.rpartition(".")[0]

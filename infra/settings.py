@@ -8,11 +8,13 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, StackError
+from infra.aws import settings as aws_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 PROVIDERS = ("podman", "aws")
@@ -24,6 +26,8 @@ NUMBERS = {
     "monitor_hosts": 0,
     "simulator_hosts": 0,
 }
+# What the command line may say too. `state` is for `./dash` and not for this program: ops/state.py
+KNOWN = ("provider", *NUMBERS, *aws_settings.KEYS, "state")
 MOST_HOSTS = 9  # of one kind: the addresses of a kind are ten apart
 
 
@@ -39,6 +43,7 @@ class Settings:
     db_hosts: int
     monitor_hosts: int
     simulator_hosts: int
+    cloud: aws_settings.CloudSettings | None = None  # of a stack on AWS
 
 
 def load(root: Path) -> Settings:
@@ -46,7 +51,36 @@ def load(root: Path) -> Settings:
     environment = Stack.from_environment(root)
     stack = Stack(root, pulumi.get_stack(), environment.lab)
     overrides = read_overrides(stack.directory / "overrides.json")
+    refuse_unknown(stack, {**CONFIG.get(), **get_config_env()})
     return choose(stack, pulumi.Config("dash").get, overrides)
+
+
+def refuse_unknown(stack: Stack, keys: Iterable[str]) -> None:
+    """Refuse settings that nobody reads: a misspelt one would be missed for long.
+
+    Args:
+        stack: the stack.
+        keys: of its file, as Pulumi has them: `dash:provider`.
+
+    Raises:
+        StackError: names the first such.
+    """
+    for key in keys:
+        namespace, _, name = key.partition(":")
+        if namespace == "aws":
+            raise StackError(
+                f"infra/stacks/Pulumi.{stack.name}.yaml has {key}: the region is dash:region"
+            )
+        if namespace == "dash" and name not in (*KNOWN, "chaos"):
+            raise StackError(
+                f"infra/stacks/Pulumi.{stack.name}.yaml has the unknown setting {key}: "
+                f"{_hint(name, (*KNOWN, 'chaos'))}"
+            )
+
+
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
 
 
 def read_overrides(file: Path) -> dict[str, Any]:
@@ -60,10 +94,8 @@ def read_overrides(file: Path) -> dict[str, Any]:
     if not isinstance(overrides, dict):
         raise StackError(f"{file} holds no JSON object. Next: mend or remove it")
     for name in overrides:
-        if name not in ("provider", *NUMBERS):
-            near = get_close_matches(str(name), ("provider", *NUMBERS), n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: provider, {', '.join(NUMBERS)}"
-            raise StackError(f"{file} has the unknown setting {name}: {hint}")
+        if name not in KNOWN:
+            raise StackError(f"{file} has the unknown setting {name}: {_hint(str(name), KNOWN)}")
     return overrides
 
 
@@ -89,7 +121,13 @@ def choose(stack: Stack, configured: Callable[[str], Any], overrides: dict[str, 
     if chaos not in ("true", "false"):
         raise StackError(f"dash:chaos of stack {stack.name} is {value('chaos')!r}: true or false")
     numbers = {name: _number(stack, name, value(name)) for name in NUMBERS}
-    return Settings(stack=stack, provider=provider, chaos=chaos == "true", **numbers)
+    return Settings(
+        stack=stack,
+        provider=provider,
+        chaos=chaos == "true",
+        cloud=aws_settings.choose(stack.name, value) if provider == "aws" else None,
+        **numbers,
+    )
 
 
 def _number(stack: Stack, name: str, value: Any) -> int:  # noqa: ANN401 -- as YAML or JSON had it

@@ -39,8 +39,10 @@ class Target:
     provider: str = ""
 
     def tls(self) -> ssl.SSLContext:
-        """Return what trusts the stack's certificates and no others."""
-        return ssl.create_default_context(cafile=self.ca or None)
+        """Return what trusts the stack's certificates, and the world's for a public name."""
+        context = ssl.create_default_context(cafile=self.ca or None)
+        context.load_default_certs()
+        return context
 
     def sides(self, judged: str) -> tuple[tuple[str, str], ...]:
         """Return (name, address) of the release that is judged, and of the one beside it.

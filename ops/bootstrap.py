@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from ops import leftovers, playbook, preflight, pulumi, smoke
+from ops import leftovers, playbook, preflight, pulumi, smoke, tools, tunnel
 from ops.console import ExitCode, Steps, UserError, seconds
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Run:
 
             pulumi.environment(self.session.names, tell)
             step.note = step.note or "the Pulumi CLI is there"
+            if self.session.provider == "aws":
+                tools.resolve(tunnel.PLUGIN, tell)
 
     def hosts(self) -> str:
         """Make or mend the hosts: `pulumi up`. Returns what changed in a few words."""
@@ -110,8 +112,7 @@ class Run:
         Raises:
             UserError: it does not answer as it should.
         """
-        names = self.session.names
-        base = f"https://127.0.0.1:{names.port('https')}"
+        base = self.session.address("https")
         with self.steps.step("smoke", f"GET {base}/healthz and /readyz") as step:
             there = self.session.state_dir
             answers = smoke.check(base, there / "ca.pem", there / "secrets/deploy_token")

@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import STACKS
 from ops import session, variables
-from ops.commands import access, chaos, hosts, load, machine, options, release, report
+from ops.commands import access, chaos, hosts, infra, load, machine, options, release, report
 from ops.console import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ VERBS: tuple[tuple[str, Callable[..., Any], str, dict[str, Any]], ...] = (
     ("provision", hosts.provision, STACK, {}),
     ("configure", hosts.configure, STACK, {}),
     ("down", hosts.down, STACK, {}),
+    ("infra", infra.infra, STACK, {}),
     ("deploy", release.deploy, RELEASES, {}),
     ("rollback", release.rollback, RELEASES, {}),
     ("switch", release.switch, RELEASES, {}),

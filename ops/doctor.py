@@ -140,6 +140,8 @@ def ports(wanted: Mapping[str, int], ours: bool) -> list[Check]:  # noqa: FBT001
         wanted: ports on 127.0.0.1 by what they are for.
         ours: this stack is up, so that a port in use is its own.
     """
+    if not wanted:
+        return []
     taken = {name: port for name, port in wanted.items() if not _is_free(port)}
     if ours or not taken:
         word = "held by this stack" if ours else "free"

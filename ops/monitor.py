@@ -53,7 +53,7 @@ def ask(session: Session, service: str, path: str, body: dict[str, Any] | None =
     Raises:
         Silent: there is no answer, or it refuses.
     """
-    address = f"https://127.0.0.1:{session.names.port(service)}"
+    address = session.address(service)
     try:
         secret = session.state_dir / "secrets" / f"{service}_password"
         context = ssl.create_default_context(cafile=str(session.state_dir / "ca.pem"))

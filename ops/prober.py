@@ -111,9 +111,11 @@ def _tls(url: str, ca: Path | None) -> ssl.SSLContext | None:
     if ca is None:
         raise InputError(f"--ca is missing: {url} needs the certificates to trust")
     try:
-        return ssl.create_default_context(cafile=ca)
+        context = ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
         raise InputError(f"--ca {ca}: no certificates can be read: {error}") from None
+    context.load_default_certs()  # a public name may have a certificate of the world's
+    return context
 
 
 def _token(path: Path | None) -> dict[str, str]:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ops import process, tools
+from ansible_collections.dash.platform.plugins.module_utils import refusals
+from ops import process, state, tools
 from ops.console import UserError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def environment(stack: Stack, tell: tools.Tell = lambda _line: None) -> dict[str
         "PATH": ":".join(dict.fromkeys(parts)),
         "VIRTUAL_ENV": str(bin_dir.parent),
         "PYTHONPATH": str(stack.root),
-        "PULUMI_BACKEND_URL": f"file://{stack.directory / 'pulumi'}",
+        "PULUMI_BACKEND_URL": state.url(stack),
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_HOME": str(home),
@@ -65,7 +66,16 @@ def _change(stack: Stack, on_line: Callable[[str], None], *words: str) -> str:
     log = stack.directory / "logs" / "last-pulumi.log"
     log.unlink(missing_ok=True)
     done = process.run(
-        ["pulumi", *words, "--yes", "--skip-preview", "--stack", stack.name, "--non-interactive"],
+        [
+            "pulumi",
+            *words,
+            "--yes",
+            "--skip-preview",
+            "--stack",
+            stack.name,
+            *state.configuration(stack),
+            "--non-interactive",
+        ],
         cwd=stack.root,
         env=env,
         log=log,
@@ -75,8 +85,25 @@ def _change(stack: Stack, on_line: Callable[[str], None], *words: str) -> str:
     if done.interrupted:
         raise UserError(f"pulumi {words[0]} was interrupted: type the same again, which goes on")
     if done.code:
-        raise _fail(words[0], text, f" (all of it: {log})")
+        raise _fail(words[0], text, stack.name, f" (all of it: {log})")
+    if doubt := refusals.in_doubt(text + _cut_off(stack, text), stack.name):
+        raise UserError(doubt)
     return text
+
+
+def _cut_off(stack: Stack, text: str) -> str:
+    """Return what an earlier run was cut off from in a cloud, in Pulumi's words for it.
+
+    A run that looks first how things are, as ours do, goes on without a word (Pulumi 3.259); the
+    state has it. Where the output names no cloud there is nothing to ask.
+    """
+    if "aws:" not in text:
+        return ""
+    done = _run(stack, "stack", "export", "--stack", stack.name)
+    if done.returncode:
+        raise _fail("stack export", done.stdout + done.stderr, stack.name)
+    pending = json.loads(done.stdout)["deployment"].get("pending_operations") or []
+    return "".join(f"* {x['resource']['urn']}, interrupted while {x['type']}\n" for x in pending)
 
 
 def unlock(stack: Stack) -> None:
@@ -121,8 +148,10 @@ def _run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _fail(what: str, text: str, where: str = "") -> UserError:
+def _fail(what: str, text: str, stack: str, where: str = "") -> UserError:
     """Return the one line that matters of what pulumi printed."""
+    if known := refusals.explain(text, stack):
+        return UserError(f"pulumi {what} failed: {known}{where}")
     found = re.findall(r"(?:RunError|LabError|PodmanError|ImageError|StackError): (.+)", text)
     others = re.findall(r"error: (.+)", text)
     found += [x for x in others if "Traceback" not in x and not x.endswith(NO_REASON)]
@@ -132,11 +161,16 @@ def _fail(what: str, text: str, where: str = "") -> UserError:
 
 def _select(stack: Stack) -> None:
     """Make sure that the stack is known to the backend."""
-    if (stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json").exists():
+    known = stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json"
+    if known.exists() and not state.shared(stack):
         return
-    done = _run(stack, "stack", "select", "--create", stack.name)
+    file, words = state.file(stack), state.creation(stack)
+    before = file.read_text("utf-8") if state.configuration(stack) else ""
+    done = _run(stack, "stack", "select", "--create", stack.name, *words)
+    if before:
+        file.write_text(before, "utf-8")  # a rehearsal says nothing of the stack that is in a cloud
     if done.returncode:
-        raise _fail("stack select", done.stdout + done.stderr)
+        raise _fail("stack select", done.stdout + done.stderr, stack.name)
 
 
 def up(stack: Stack, on_line: Callable[[str], None] = lambda _line: None) -> str:
@@ -151,15 +185,25 @@ def up(stack: Stack, on_line: Callable[[str], None] = lambda _line: None) -> str
 def preview(stack: Stack) -> str:
     """Return what `pulumi preview` says. Raises UserError."""
     _select(stack)
-    done = _run(stack, "preview", "--stack", stack.name)
+    done = _run(stack, "preview", "--stack", stack.name, *state.configuration(stack))
     if done.returncode:
-        raise _fail("preview", done.stdout + done.stderr)
+        raise _fail("preview", done.stdout + done.stderr, stack.name)
+    return done.stdout
+
+
+def preview_document(stack: Stack) -> str:
+    """Return the preview as a program reads it, with what does not change. Raises UserError."""
+    _select(stack)
+    words = ("--json", "--show-sames", "--stack", stack.name, *state.configuration(stack))
+    done = _run(stack, "preview", *words)
+    if done.returncode:
+        raise _fail("preview", done.stdout + done.stderr, stack.name)
     return done.stdout
 
 
 def destroy(stack: Stack) -> bool:
     """Remove every host of the stack; False when there was none. Raises UserError."""
-    if not (stack.directory / "pulumi" / ".pulumi").exists():
+    if not state.shared(stack) and not (stack.directory / "pulumi" / ".pulumi").exists():
         return False
     # What is gone needs no looking for: without the refresh it takes half the time
     _change(stack, lambda _line: None, "destroy", "--refresh=false")

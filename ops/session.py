@@ -66,13 +66,20 @@ class Session:
     @property
     def exists(self) -> bool:
         """Tell whether Pulumi knows the stack: it was up, or half up, and was not taken down."""
+        from ops import state  # noqa: PLC0415 -- not every verb needs it
+
         stacks = self.state_dir / "pulumi" / ".pulumi" / "stacks"
-        return any(stacks.rglob(f"{self.stack}.json"))
+        return any(stacks.rglob(f"{self.stack}.json")) or bool(state.shared(self.names))
+
+    @property
+    def overridden(self) -> bool:
+        """Tell whether the command line has said settings of the stack."""
+        return (self.state_dir / "overrides.json").exists()
 
     @property
     def provider(self) -> str:
         """Return where the stack's hosts come from: podman or aws."""
-        if (self.state_dir / "overrides.json").exists():
+        if self.overridden:
             kept = self.read("overrides.json").get("provider")
             if kept:
                 return str(kept)
@@ -80,6 +87,19 @@ class Session:
         text = path.read_text("utf-8") if path.exists() else ""
         found = re.search(r"^\s*dash:provider:\s*['\"]?(\w+)", text, re.MULTILINE)
         return found[1] if found else ""
+
+    def address(self, service: str) -> str:
+        """Return where this machine reaches a service: http, https, preview, grafana, ….
+
+        In a cloud the public ones have the stack's domain. The others come to this machine by ssh,
+        to the same ports that a lab has (`./dash open --forward`).
+        """
+        scheme = "http" if service == "http" else "https"
+        if self.provider == "aws" and service in ("http", "https"):
+            from ops import state  # noqa: PLC0415 -- not every verb needs it
+
+            return f"{scheme}://{state.settings(self.names).get('domain', 'localhost')}"
+        return f"{scheme}://127.0.0.1:{self.names.port(service)}"
 
     def programs(self) -> dict[str, str]:
         """Return the environment in which pulumi, ansible and podman work on this stack."""

@@ -30,14 +30,14 @@ def document(session: Session) -> dict[str, str]:
     found = {
         "stack": session.stack,
         "provider": session.provider,
-        "url": f"https://127.0.0.1:{session.names.port('https')}",
-        "preview": f"https://127.0.0.1:{session.names.port('preview')}",
+        "url": session.address("https"),
+        "preview": session.address("preview"),
         "ca": str(ca),
         "directory": str(session.state_dir),
     }
     if monitor.present(session):
         found |= {
-            "prometheus": f"https://127.0.0.1:{session.names.port('prometheus')}",
+            "prometheus": session.address("prometheus"),
             "prometheus_user": monitor.USER,
             "prometheus_password_file": str(session.state_dir / "secrets" / "prometheus_password"),
         }

@@ -158,6 +158,11 @@ def cached(tool: Tool) -> Path | None:
     return max(whole, key=lambda path: path.stat().st_mtime, default=None)
 
 
+def accepted(name: str) -> SpecifierSet:
+    """Return the versions of a program that may be taken from PATH. Raises UserError."""
+    return SpecifierSet(manifest()[name].accepts)
+
+
 def on_path(tool: Tool) -> Path:
     """Return the folder on PATH that holds the program; the cache's own folders do not count.
 

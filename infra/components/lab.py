@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pulumi import ComponentResource, Input, ResourceOptions
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR, PORTS
+from infra import keys
+from infra.podman import image
 from infra.podman.provider import Host, Image, Network
 
 if TYPE_CHECKING:
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
-    from infra.keys import Keys
+    from infra.settings import Settings
 
 PUBLISHED = {  # on loopback
     "edge-1": {"http": 80, "https": 443, "preview": 8444},
@@ -30,12 +32,34 @@ class LabArgs:
 
     stack: Stack
     image: str
-    keys: Keys
+    keys: keys.Keys
     edge_hosts: int
     app_hosts: int
     db_hosts: int
     monitor_hosts: int
     simulator_hosts: int
+
+
+def stack_of(settings: Settings) -> dict[str, Any]:
+    """Make a stack on this machine and return its outputs. Raises StackError: it has no ssh key."""
+    stack = settings.stack
+    args = LabArgs(
+        stack=stack,
+        image=image.tag(),
+        keys=keys.ensure(stack),
+        edge_hosts=settings.edge_hosts,
+        app_hosts=settings.app_hosts,
+        db_hosts=settings.db_hosts,
+        monitor_hosts=settings.monitor_hosts,
+        simulator_hosts=settings.simulator_hosts,
+    )
+    return {
+        "hosts": Lab("lab", args).hosts,
+        "provider": settings.provider,
+        "chaos": settings.chaos,
+        "network": stack.subnet,
+        "urls": urls(stack, monitored=bool(settings.monitor_hosts)),
+    }
 
 
 class Lab(ComponentResource):
@@ -47,11 +71,11 @@ class Lab(ComponentResource):
         super().__init__("dash:lab:Lab", name, {}, opts)
         stack, child = args.stack, ResourceOptions(parent=self)
         owner = {"checkout": stack.checkout, "root": str(stack.root), "stack": stack.name}
-        image = Image("image", {"name": args.image}, child)
+        made = Image("image", {"name": args.image}, child)
         network = Network("network", {"name": stack.prefix, "subnet": stack.subnet, **owner}, child)
         shared: dict[str, Input[Any]] = {
             **owner,
-            "image": image.id,
+            "image": made.id,
             "network": network.id,
             "public_key": args.keys.public,
             "host_key": args.keys.host,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -102,11 +103,33 @@ def journal(role: str, lines: int, follow: bool) -> str:  # noqa: FBT001 -- as t
     return f"sudo journalctl --no-pager --quiet --output short-iso -n {lines} -u {unit}{rest}"
 
 
-def open_(ctx: typer.Context, *, stack: options.Stack = None, json: options.Json = False) -> None:
+def open_(
+    ctx: typer.Context,
+    *,
+    forward: Annotated[
+        bool, typer.Option("--forward", help="Bring preview and monitor here until Ctrl-C.")
+    ] = False,
+    stack: options.Stack = None,
+    json: options.Json = False,
+) -> int:
     """Print the addresses, and where the certificate and the passwords are."""
     session = options.session(ctx, stack, json=json)
     document = addresses(session)
     session.show(document, lines(document))
+    return _forward(session) if forward else ExitCode.DONE
+
+
+def _forward(session: Session) -> int:
+    """Keep preview and monitor at ports of this machine until somebody ends it."""
+    from ops import forward, inventory
+
+    if session.provider != "aws":
+        raise UserError(f"{session.stack} is published on this machine: nothing is to be brought")
+    local = {name: session.names.port(name) for name in forward.PORTS}
+    ways = forward.ways(inventory.hosts(session), local)
+    with suppress(KeyboardInterrupt):
+        forward.keep([forward.Way(**way) for way in ways], os.getppid())
+    return ExitCode.DONE
 
 
 def lines(document: dict[str, str]) -> str:
@@ -119,19 +142,23 @@ def addresses(session: Session) -> dict[str, str]:
     """Return what a person needs to open the stack: addresses and files, by name."""
     from ops import monitor
 
-    ports = {name: session.names.port(name) for name in PUBLISHED}
+    service = session.address("https")
     found = {
-        "service": f"https://127.0.0.1:{ports['https']}",
-        "preview": f"https://127.0.0.1:{ports['preview']}",
-        "http": f"http://127.0.0.1:{ports['http']}",
+        "service": service,
+        "preview": session.address("preview"),
+        "http": session.address("http"),
         "ca": str(session.state_dir / "ca.pem"),
         "passwords": str(session.state_dir / "secrets"),
-        "try": f"curl --cacert {shlex.quote(str(session.state_dir / 'ca.pem'))} "
-        f"https://127.0.0.1:{ports['https']}/healthz",
+        "try": f"curl --cacert {shlex.quote(str(session.state_dir / 'ca.pem'))} {service}/healthz",
     }
+    if session.provider == "aws":  # its certificate is the world's
+        found["try"] = f"curl {service}/healthz"
+        found["forward"] = (
+            f"./dash --stack {session.stack} open --forward, for what is on 127.0.0.1"
+        )
     for name in MONITOR if monitor.present(session) else ():
         password = session.state_dir / "secrets" / f"{name}_password"
-        address = f"https://127.0.0.1:{session.names.port(name)}"
+        address = session.address(name)
         if password.is_file():
             found[name] = f"{address} (user {monitor.USER}, password in {password})"
     if "grafana" in found and monitor.faceless(session):

@@ -27,7 +27,7 @@ class Provider(StrEnum):
     AWS = "aws"
 
 
-def up(
+def up(  # noqa: PLR0913 -- one parameter for each option
     ctx: typer.Context,
     *,
     core: Annotated[
@@ -43,6 +43,12 @@ def up(
         int | None,
         typer.Option(min=1, max=9, metavar="N", help="Per colour; kept for this stack."),
     ] = None,
+    edge_hosts: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=9, metavar="N", help="HAProxies in front of both; kept for this stack."
+        ),
+    ] = None,
     from_stack: options.From = None,
     stack: options.Stack = None,
     json: options.Json = False,
@@ -55,7 +61,13 @@ def up(
     source = options.source(from_stack, session)
     session.confirm("bring up")
     monitors = {True: 0, False: FORGET, None: None}[core]
-    override(session, provider=provider, app_hosts=app_hosts, monitor_hosts=monitors)
+    override(
+        session,
+        provider=provider,
+        app_hosts=app_hosts,
+        edge_hosts=edge_hosts,
+        monitor_hosts=monitors,
+    )
     line = bootstrap.up(session, source)
     found = access.addresses(session)
     human = access.lines(found)

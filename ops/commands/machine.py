@@ -37,6 +37,10 @@ def doctor(ctx: typer.Context, *, stack: options.Stack = None, json: options.Jso
     checks = [look.python(), look.packages(), look.disk(session.state_dir)]
     if session.provider == "podman":
         checks.append(look.podman(tools.cache().with_name("containers.conf")))
+    if session.provider == "aws":
+        from ops import doctor_aws
+
+        checks += doctor_aws.checks(session)
     checks += [look.memory(Path("/proc/meminfo").read_text("ascii")), look.clock(session.root)]
     checks += _stack(session)
     document = look.document(session.stack, checks)
@@ -51,6 +55,8 @@ def _stack(session: Session) -> list[Check]:
 
     up = f"./dash --stack {session.stack} up"
     wanted = {name: session.names.port(name) for name in access.PUBLISHED}
+    if session.provider != "podman":
+        wanted = {}  # nothing of it is published on this machine
     if not session.exists:
         return [*look.ports(wanted, ours=False), look.Check("stack", look.Level.NOTE, "not up", up)]
     try:

@@ -76,6 +76,41 @@ def test_the_public_frontend_serves_the_active_colour_and_no_other(config: Confi
     ]
 
 
+@pytest.mark.parametrize("frontend", ["redirect", "public"])
+def test_who_the_client_is_is_believed_of_load_balancers_alone(
+    config: Config, frontend: str
+) -> None:
+    words = ("tcp-request", "connection", "expect-proxy", "layer4")
+    behind = parsed(edge_balancers=["10.0.0.0/24", "10.0.1.0/24"])
+
+    assert lines(config[f"frontend {frontend}"], *words) == []
+    assert one(behind[f"frontend {frontend}"], *words) == [
+        *("if", "{", "src", "10.0.0.0/24", "10.0.1.0/24", "}")
+    ]
+    assert lines(behind["frontend preview"], *words) == []
+
+
+def test_a_public_name_has_its_certificate_beside_the_stacks_own(config: Config) -> None:
+    named = parsed(edge_certificate_arn="arn:aws:acm:eu-central-1:1:certificate/x")
+    own, both = (one(c["frontend public"], "bind", ":443", "ssl") for c in (config, named))
+
+    assert own[:3] == ["crt", "/etc/haproxy/certs/edge.pem", "alpn"]
+    assert both[:5] == [
+        *("crt", "/etc/haproxy/certs/edge.pem", "crt", "/etc/haproxy/certs/public.pem", "alpn")
+    ]
+
+
+def test_what_edges_ask_one_another_is_answered_by_who_has_no_network() -> None:
+    socket = unit(render("edge", "dash-edge-state.socket.j2", edge_address="10.0.0.11"))
+    service = unit(render("edge", "dash-edge-state.service.j2"))["Service"]
+
+    assert socket["Socket"]["ListenStream"] == ["10.0.0.11:8407"]
+    assert socket["Socket"]["Accept"] == ["yes"]
+    assert service["ExecStart"][0].endswith(".edgectl say")
+    assert (service["StandardInput"], service["StandardOutput"]) == (["null"], ["socket"])
+    assert (service["PrivateNetwork"], service["ProtectSystem"]) == (["yes"], ["strict"])
+
+
 def test_the_preview_serves_the_colour_that_is_not_active(config: Config) -> None:
     assert backends(config["frontend preview"]) == [
         "use_backend %[var(txn.kind)]_green if { var(txn.active) -m str blue }",

@@ -97,8 +97,26 @@ def opened(host: str, state: Path, **given: Any) -> dict[int, list[str] | None]:
 
 def test_the_edge_is_open_to_the_world_but_for_preview_and_metrics(tmp_path: Path) -> None:
     assert opened("edge-1", tmp_path) == {
-        9100: MONITOR, 8888: MONITOR, 80: None, 443: None, 8444: ["10.9.0.0/24"], 8405: MONITOR
+        9100: MONITOR, 8888: MONITOR, 80: None, 443: None, 8444: ["10.9.0.0/24"], 8405: MONITOR,
+        8407: ["10.9.0.11"],
     }  # fmt: skip
+
+
+def test_behind_a_load_balancer_the_edge_is_open_to_it_and_to_probes_alone(tmp_path: Path) -> None:
+    found = opened("edge-1", tmp_path, dash_load_balancer_cidrs=["10.9.8.0/24"])
+
+    assert found[80] == ["10.9.8.0/24"]
+    assert found[443] == ["10.9.8.0/24", *MONITOR]
+
+
+def test_an_edge_knows_the_others_and_not_itself(tmp_path: Path) -> None:
+    assert literal("edge_neighbours", "edge-1", tmp_path) == []
+    three = {**GROUPS, "edge": ["edge-1", "db-1", "app-blue-1"]}  # any hosts will do
+    found = evaluate("{{ edge_neighbours }}", play("edge-1", tmp_path, groups=three))
+    assert found == [
+        {"name": "db-1", "address": "10.9.0.41"},
+        {"name": "app-blue-1", "address": "10.9.0.21"},
+    ]
 
 
 def test_only_edges_reach_the_service(tmp_path: Path) -> None:

@@ -113,8 +113,8 @@ def test_settings_on_the_command_line_are_kept_for_the_stack(checkout: Checkout)
     plays(checkout)
     checkout.dash("up", "--stack", "staging", "--provider", "podman", "--app-hosts", "2")
     checkout.dash("up", "--stack", "staging", "--core")
-    checkout.dash("up", "--stack", "staging", "--app-hosts", "1")
-    kept = {"provider": "podman", "app_hosts": 1}
+    checkout.dash("up", "--stack", "staging", "--app-hosts", "1", "--edge-hosts", "2")
+    kept = {"provider": "podman", "app_hosts": 1, "edge_hosts": 2}
 
     assert json.loads((checkout.state / "overrides.json").read_text()) == {
         **kept, "monitor_hosts": 0

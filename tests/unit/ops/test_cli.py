@@ -124,6 +124,7 @@ def test_two_labs_have_two_state_directories(
         (["diff", "1.0.0"], "Missing argument 'B'"),
         (["status", "--stack", "prod"], "--stack: there is no stack 'prod': did you mean"),
         (["up", "--app-hosts", "0"], "see ./dash up --help"),
+        (["up", "--edge-hosts", "10"], "see ./dash up --help"),
         (["up", "--provider", "gcp"], "see ./dash up --help"),
         (["shell"], "Missing argument 'HOST'"),
     ],

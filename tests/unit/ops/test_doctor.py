@@ -329,3 +329,27 @@ def test_a_stack_that_cannot_be_asked_is_broken(checkout: Checkout) -> None:
 
     assert code == 1
     assert "no hosts" in out
+
+
+@pytest.mark.parametrize(("provider", "ours"), [("aws", True), ("podman", False)])
+def test_what_aws_needs_is_looked_for_on_its_stacks_alone(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, provider: str, ours: bool
+) -> None:
+    """And ports of this machine where something of the stack is published here."""
+    file = checkout.root / "infra/stacks/Pulumi.staging.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"config:\n  dash:provider: {provider}\n  dash:region: eu-central-1\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(doctor, "podman", lambda _: doctor.Check("podman", Level.OK, "x"))
+    _, said, _ = checkout.dash("--stack", "staging", "--json", "doctor")
+    names = {check["name"]: check for check in json.loads(said)["checks"]}
+
+    wanted = {"credentials", "session-manager-plugin", "aws"}
+    assert wanted & names.keys() == (wanted if ours else set())
+    assert ("podman" in names, "ports" in names) == (not ours, not ours)
+    if ours:
+        assert names["credentials"]["seen"] == "no AWS credentials are set"

@@ -82,6 +82,20 @@ def test_a_failure_is_the_line_that_matters_and_the_log(stack: Stack) -> None:
     )
 
 
+def test_what_a_run_was_cut_off_from_is_asked_of_the_state(stack: Stack) -> None:
+    """Pulumi goes on without a word of it when it looks first how things are."""
+    urn = "urn:pulumi:lab::dash::dash:aws:Cloud$aws:ec2/instance:Instance::db-1"
+    state = {"deployment": {"pending_operations": [{"resource": {"urn": urn}, "type": "creating"}]}}
+    export = f"case $1 in stack) echo '{json.dumps(state)}' ;; *) echo '%s' ;; esac"
+    program(stack.root, export % " +  aws:ec2:Instance db-1 created")
+    with pytest.raises(UserError) as raised:
+        pulumi.up(stack)
+
+    assert "cut off while creating db-1" in raised.value.line
+    program(stack.root, export % " +  dash:lab:Lab lab created")
+    assert pulumi.up(stack) == "nothing to change"  # a lab's hosts have names: nothing is asked
+
+
 def test_destroy_does_not_look_for_what_it_removes(stack: Stack) -> None:
     assert pulumi.destroy(stack)
     assert words(stack).startswith("destroy --refresh=false --yes")

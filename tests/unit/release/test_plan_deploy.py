@@ -176,6 +176,15 @@ def test_edges_that_disagree_stop_a_deploy() -> None:
     assert "./dash switch COLOUR" in text
 
 
+def test_an_edge_that_has_not_joined_yet_is_named() -> None:
+    s = stand("blue", edges=2)
+    s.facts["edge-2"]["active"] = "none"
+    text = refusal(s)
+
+    assert "edge-2 does not serve what the others do" in text
+    assert text.endswith("Next: ./dash configure")
+
+
 def test_hosts_keep_what_served_or_was_left_within_the_window() -> None:
     old, month = Version("0.0.9"), 24 * 30
     s = (

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.dash.platform.plugins.inventory import stack as plugin
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from ops import state
 from ops.inventory import plain
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -150,6 +151,61 @@ def test_a_stack_that_was_removed_has_no_hosts(stack: Stack, tmp_path: Path) -> 
     write_pulumi(tmp_path, {})
 
     with pytest.raises(plugin.NoHosts, match=r"lab has no hosts: type \./dash --stack lab up"):
+        plugin.read_outputs(stack)
+
+
+URL = "s3://dash-lab-state-1?region=eu-central-1"
+SETTINGS = f"config:\n  dash:provider: {{}}\n  dash:state: {URL}\n"
+
+
+def settings(stack: Stack, provider: str, overrides: str = "") -> None:
+    file = stack.root / "infra/stacks/Pulumi.lab.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(SETTINGS.format(provider))
+    if overrides:
+        (stack.directory / "overrides.json").write_text(overrides)
+
+
+def test_a_state_that_lies_elsewhere_is_asked_every_time(stack: Stack, tmp_path: Path) -> None:
+    """Also when a rehearsal has left a state here: nobody here sees a change of the other."""
+    settings(stack, "aws")
+    for _ in range(2):
+        assert plugin.read_outputs(stack) == OUTPUTS
+
+    assert (tmp_path / "calls").read_text() == f"{URL}\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("provider", "overrides", "elsewhere"),
+    [
+        ("aws", "", URL),
+        ("aws", '{"provider": "podman"}', ""),  # a rehearsal
+        ("podman", "", ""),
+        ("podman", '{"provider": "aws"}', URL),
+    ],
+)
+def test_where_the_state_lies_is_what_pulumi_is_told(
+    stack: Stack, provider: str, overrides: str, elsewhere: str
+) -> None:
+    settings(stack, provider, overrides)
+
+    assert plugin.shared_state(stack) == state.shared(stack) == elsewhere
+
+
+def test_settings_that_cannot_be_read_are_named(stack: Stack) -> None:
+    settings(stack, "aws", "[")
+
+    with pytest.raises(plugin.NoHosts, match=r"overrides\.json cannot be read: mend it"):
+        plugin.read_outputs(stack)
+
+
+def test_a_state_that_may_not_be_read_is_told_as_such(stack: Stack, tmp_path: Path) -> None:
+    """The operator's credentials have expired; the hosts are where they were."""
+    said = "error: ... (code=Unknown): ExpiredToken: The provided token has expired."
+    program = tmp_path / "pulumi"
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
+
+    with pytest.raises(plugin.NoHosts, match=r"credentials have expired\. Next: aws sso login"):
         plugin.read_outputs(stack)
 
 

@@ -24,7 +24,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         result = super().run(tmp, task_vars)
         directory = Path(os.environ["DASH_FAKE"])
         scenario = json.loads((directory / "scenario.json").read_text(encoding="utf-8"))
-        host = (task_vars or {})["inventory_hostname"]
+        host = self._task.delegate_to or (task_vars or {})["inventory_hostname"]
         name = self._task.action.rpartition(".")[2]
         args = dict(self._task.args)
         calls = directory / "calls.jsonl"
@@ -59,6 +59,8 @@ def _answer(
     if name == "release_app":
         document = scenario["documents"].get(" ".join(args["argv"][:2]), {})
         return {"rc": 0, "stdout": json.dumps(document), "stderr": "", "document": document}
+    if name == "edge_copy" and args["state"] == "given":
+        return {"changed": False, "document": {"active": scenario["facts"][0][host]["active"]}}
     if name == "edge_switch" and args["state"] == "switched":
         at = {"color": args["color"], "took_ms": 4.2, "at": time.time()}
         return {"changed": True, **at}

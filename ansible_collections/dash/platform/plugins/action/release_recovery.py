@@ -11,17 +11,25 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.dash.platform.plugins.action import release_plan
-from ansible_collections.dash.platform.plugins.module_utils import controller, standing
+from ansible_collections.dash.platform.plugins.module_utils import controller, neighbours, standing
 
 SAME = ("version", "digest", "git_sha", "config_hash", "config", "known", "previous")
 NOWHERE = "nowhere"  # a colour that no host has
 
 
 def interrupted(facts: standing.Facts) -> dict[str, Any] | None:
-    """Return the operation that some edge still has open, furthest state first, or None."""
+    """Return the operation that some edge still has open, furthest state first, or None.
+
+    An edge that went back and has closed it takes back those that have confirmed it.
+    """
     order = ["begun", "paused", "switched", "confirmed", "reverted"]
     found = [f["operation"] for f in facts.values() if f.get("operation")]
-    return max(found, key=lambda o: order.index(o["state"])) if found else None
+    held = max(found, key=lambda o: order.index(o["state"])) if found else None
+    if held is None or held["state"] != "confirmed" or "switched_from" not in held:
+        return held
+    edges = [f for f in facts.values() if f.get("role") == "edge" and not f.get("unreachable")]
+    back = any(neighbours.went_back(edge, held, str(held["to_color"])) for edge in edges)
+    return {**held, "state": "reverted"} if back else held
 
 
 def describe(made: dict[str, Any], state: str, outcome: str) -> str:

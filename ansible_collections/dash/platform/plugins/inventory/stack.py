@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
+from ansible_collections.dash.platform.plugins.module_utils import refusals
 from ansible_collections.dash.platform.plugins.module_utils.stack import (
     MONITOR,
     Stack,
     StackError,
 )
+from ansible_collections.dash.platform.plugins.plugin_utils import instances
+from ansible_collections.dash.platform.plugins.plugin_utils.instances import NoHosts
 
 DOCUMENTATION = """
 name: stack
 short_description: Hosts of a Dash stack
 description:
-  - Reads the outputs of the stack's Pulumi program.
+  - Reads the outputs of the stack's Pulumi program. On AWS its instances are found by their tags,
+    through the plugin amazon.aws.aws_ec2.
 options:
   plugin:
     description: dash.platform.stack
@@ -35,18 +41,21 @@ options:
     type: str
 """
 TIMEOUT = 60  # seconds for `pulumi stack output`
-
-
-class NoHosts(AnsibleParserError):
-    """The stack is not up, or cannot be asked; the message says what to type."""
+SSM_TIMEOUT = 30  # seconds to connect: a session by SSM is a call, a web socket and ssh inside it
+GROUPS = ("edge", "app", "app_blue", "app_green", "db", "monitor", "simulator")
+ZONES = "abc"
 
 
 def read_outputs(stack: Stack) -> dict[str, Any]:
     """Return the stack's outputs; kept beside the state and read again when the state changed.
 
+    Of a state that lies elsewhere nobody here sees a change: it is asked every time.
+
     Raises:
         NoHosts: the stack is not up, or Pulumi cannot be asked.
     """
+    if elsewhere := shared_state(stack):
+        return _ask(stack, elsewhere)
     state = stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json"
     try:
         stat = state.stat()
@@ -60,24 +69,38 @@ def read_outputs(stack: Stack) -> dict[str, Any]:
             return dict(known["outputs"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    outputs = _ask(stack)
+    outputs = _ask(stack, f"file://{stack.directory / 'pulumi'}")
     temporary = kept.with_name(f"outputs.{os.getpid()}.tmp")
     temporary.write_text(json.dumps({"key": key, "outputs": outputs}), encoding="utf-8")
     temporary.replace(kept)
     return outputs
 
 
+def shared_state(stack: Stack) -> str:
+    """Return the URL of the bucket that holds the stack's state, "" when it lies here.
+
+    The same as `ops.state.shared`, which knows Pulumi's side of it; a test compares the two.
+    """
+    file, kept = f"infra/stacks/Pulumi.{stack.name}.yaml", stack.directory / "overrides.json"
+    try:
+        found = dict(yaml.safe_load((stack.root / file).read_text(encoding="utf-8"))["config"])
+        if kept.exists():
+            said = json.loads(kept.read_text(encoding="utf-8"))
+            found |= {f"dash:{key}": value for key, value in said.items()}
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        raise NoHosts(f"{file} or {kept} cannot be read: mend it") from None
+    return str(found.get("dash:state", "")) if found.get("dash:provider") == "aws" else ""
+
+
 def _nothing(stack: Stack) -> str:
     return f"stack {stack.name} has no hosts: type ./dash --stack {stack.name} up"
 
 
-def _ask(stack: Stack) -> dict[str, Any]:
+def _ask(stack: Stack, backend: str) -> dict[str, Any]:
     """Have Pulumi tell the outputs of this stack, whichever one the environment is set for."""
-    environment = {
-        **os.environ,
-        "PULUMI_BACKEND_URL": f"file://{stack.directory / 'pulumi'}",
-        "PULUMI_CONFIG_PASSPHRASE": "",
-    }
+    environment = {**os.environ, "PULUMI_BACKEND_URL": backend, "PULUMI_CONFIG_PASSPHRASE": ""}
     try:
         done = subprocess.run(
             ["pulumi", "stack", "output", "--json", "--stack", stack.name, "--non-interactive"],
@@ -89,7 +112,9 @@ def _ask(stack: Stack) -> dict[str, Any]:
         raise NoHosts('pulumi is not on PATH: type eval "$(./dash env)" first') from None
     except subprocess.TimeoutExpired:
         raise NoHosts(f"pulumi stack output gave no answer within {TIMEOUT} s") from None
-    except (subprocess.CalledProcessError, ValueError):
+    except subprocess.CalledProcessError as error:
+        raise NoHosts(refusals.explain(error.stderr, stack.name) or _nothing(stack)) from None
+    except ValueError:
         raise NoHosts(_nothing(stack)) from None
     if not outputs.get("hosts"):
         raise NoHosts(_nothing(stack))
@@ -120,41 +145,83 @@ class InventoryModule(BaseInventoryPlugin):
             stack = Stack(root, str(self.get_option("stack")), os.environ.get("DASH_LAB") or "")
         except StackError as error:
             raise AnsibleParserError(str(error)) from None
-        outputs = self._outputs(stack)
-        for group in ("edge", "app", "app_blue", "app_green", "db", "monitor", "simulator"):
+        outputs, hosts = self._outputs(stack)
+        for group in GROUPS:
             self.inventory.add_group(group)
         for name, value in _common(stack, outputs).items():
             self.inventory.set_variable("all", name, value)
-        for host in outputs["hosts"]:
+        for host in hosts:
             self._add(host)
 
-    def _outputs(self, stack: Stack) -> dict[str, Any]:
-        """Return the stack's outputs, or end ansible with one line.
+    def _outputs(self, stack: Stack) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return the stack's outputs and hosts, or end ansible with one line.
 
         Ansible makes a warning of whatever a plugin raises and goes on without hosts: a deploy of
         nothing would end with 0. A look at the syntax needs no hosts.
         """
         try:
-            return read_outputs(stack)
+            outputs = read_outputs(stack)
+            if outputs["provider"] != "aws":
+                return outputs, outputs["hosts"]
+            hosts, troubles = instances.find(stack, outputs, self.loader)
         except NoHosts as error:
             if context.CLIARGS.get("syntax"):
                 raise
             sys.stderr.write(f"{error.message}\n")
             raise SystemExit(1) from None
+        for line in troubles:
+            sys.stderr.write(f"{line}\n")
+        return outputs, hosts
 
     def _add(self, host: dict[str, Any]) -> None:
+        """Add a host with the variables that hosts of every provider have, all of them."""
         name = host["name"]
         self.inventory.add_host(name, group=host["role"])
         if host["color"]:
             self.inventory.add_host(name, group=f"app_{host['color']}")
+        instance = host.get("instance_id", "")
         for key, value in {
-            "ansible_host": host["address"],
+            "ansible_host": instance or host["address"],
             "dash_role": host["role"],
             "dash_color": host["color"],
+            "dash_zone": host.get("zone") or _zone(name),
             "dash_address": host["address"],
             "dash_container": host.get("container", ""),
+            "dash_instance_id": instance,
+            "dash_volumes": host.get("volumes", {}),  # their ids by what they hold
         }.items():
             self.inventory.set_variable(name, key, value)
+
+
+def _zone(name: str) -> str:
+    """Return the zone in which the host of this name would lie in a cloud: its number says it."""
+    return ZONES[(int(name.rpartition("-")[2]) - 1) % len(ZONES)]
+
+
+def _connection(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
+    """Return how ssh reaches the hosts, for Ansible, `./dash shell` and every helper."""
+    known = f"-o UserKnownHostsFile={stack.directory / 'known_hosts'}"
+    key = "-o HostKeyAlgorithms=ssh-ed25519"
+    if outputs["provider"] != "aws":
+        return {"ansible_ssh_common_args": f"{known} -o StrictHostKeyChecking=yes {key}"}
+    words = ["env", f"PYTHONPATH={stack.root}", sys.executable, "-m", "ops.tunnel"]
+    proxy = shlex.join([*words, stack.name, outputs["region"]]).replace("%", "%%") + " %h %p"
+    return {
+        # By SSM a host is called by its instance, and IAM has proved that it is that one: its key
+        # is made at its first start, taken then, and held to from then on.
+        "ansible_ssh_common_args": (
+            f"{known} -o StrictHostKeyChecking=accept-new {key} "
+            f"-o {shlex.quote(f'ProxyCommand={proxy}')}"
+        ),
+        "ansible_ssh_timeout": SSM_TIMEOUT,
+    }
+
+
+def _preview(stack: Stack, outputs: dict[str, Any]) -> str:
+    """Return where the controller reaches the preview: on AWS it comes by ssh (ops.forward)."""
+    if outputs["provider"] == "aws":
+        return f"https://127.0.0.1:{stack.port('preview')}"
+    return str(outputs["urls"]["preview"])
 
 
 def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
@@ -163,15 +230,12 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
     return {
         "ansible_user": "ansible",
         "ansible_ssh_private_key_file": str(directory / "ssh" / "id_ed25519"),
-        "ansible_ssh_common_args": (
-            f"-o UserKnownHostsFile={directory / 'known_hosts'} -o StrictHostKeyChecking=yes "
-            "-o HostKeyAlgorithms=ssh-ed25519"
-        ),
+        **_connection(stack, outputs),
         "dash_stack": stack.name,
         "dash_root": str(stack.root),
         "dash_state_dir": str(directory),
         "dash_public_url": outputs["urls"]["https"],
-        "dash_preview_url": outputs["urls"]["preview"],
+        "dash_preview_url": _preview(stack, outputs),
         "dash_monitor_urls": {
             name: outputs["urls"][name] for name in MONITOR if name in outputs["urls"]
         },
@@ -179,4 +243,10 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
         "dash_provider": outputs["provider"],
         "dash_chaos": outputs.get("chaos", False),  # one that was made before has no such output
         "dash_python": sys.executable,
+        # Of a cloud; empty where there is none
+        "dash_region": outputs.get("region", ""),
+        "dash_buckets": outputs.get("buckets", {}),
+        "dash_load_balancer_cidrs": outputs.get("load_balancer_cidrs", []),
+        "dash_secrets_path": outputs.get("secrets_path", ""),
+        "dash_certificate_arn": outputs.get("certificate_arn", ""),
     }

@@ -80,7 +80,11 @@ def is_dead(who: dict[str, Any]) -> bool:
 def ssh_command(host: Mapping[str, Any]) -> list[str]:
     """Return the ssh command for a host, from its Ansible variables."""
     # A connection that hangs is given up soon enough for another before the lease runs out.
-    limits = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=4", "ServerAliveCountMax=2")
+    # By Systems Manager it takes a call, a web socket and ssh inside that: still half of a lease.
+    wait = 15 if host.get("dash_instance_id") else 5
+    limits = (
+        "BatchMode=yes", f"ConnectTimeout={wait}", "ServerAliveInterval=4", "ServerAliveCountMax=2",
+    )  # fmt: skip
     command = ["ssh", *(word for limit in limits for word in ("-o", limit))]
     command += shlex.split(str(host.get("ansible_ssh_common_args", "")))
     if key := host.get("ansible_ssh_private_key_file"):

@@ -1,7 +1,8 @@
-"""What an edge does without a controller: `python3 -m …edgectl revert|recover|status`.
+"""What an edge does without a controller: `python3 -m …edgectl revert|follow|recover|say|status`.
 
-`revert --id ID` is what the timer of a switch runs, `recover` what the edge runs at its boot
-(dash-edge-recover.service). Ends with 1 and one line when it cannot be done.
+`revert --id ID` is what the timer of a switch runs, `follow --id ID` what keeps an eye on the other
+edges, `recover` what the edge runs at its boot (dash-edge-recover.service), `say` what answers the
+other edges (dash-edge-state.socket). Ends with 1 and one line when it cannot be done.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ import json
 import sys
 from pathlib import Path
 
-from ansible_collections.dash.platform.plugins.module_utils import haproxy, paths, switch
+from ansible_collections.dash.platform.plugins.module_utils import (
+    fence,
+    following,
+    haproxy,
+    neighbours,
+    paths,
+    switch,
+)
 from ansible_collections.dash.platform.plugins.module_utils.errors import Fault, one_line
 
 
@@ -23,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     revert = verbs.add_parser("revert", help="go back unless the switch was confirmed")
     revert.add_argument("--id", required=True)
+    follow = verbs.add_parser("follow", help="go back when another edge does")
+    follow.add_argument("--id", required=True)
+    verbs.add_parser("say", help="tell another edge how this one stands")
     verbs.add_parser("recover", help="after a boot: go back, or arm the timer again")
     status = verbs.add_parser("status", help="print the active colour and the open operation")
     status.add_argument("--json", action="store_true")
@@ -43,6 +54,11 @@ def _run(args: argparse.Namespace, edge: switch.Edge) -> str:
         return _status(edge, as_json=args.json)
     if args.verb == "recover":
         return edge.recover()
+    if args.verb == "say":
+        said = neighbours.says(edge.active(), fence.seen(), edge.operation.current())
+        return json.dumps(said, sort_keys=True)
+    if args.verb == "follow":
+        return following.Follower(edge, args.id, neighbours.listed()).run()
     if edge.revert(args.id):
         return f"not confirmed in time: back on {edge.active()}"
     return "nothing to go back from"

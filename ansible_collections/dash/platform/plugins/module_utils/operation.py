@@ -93,3 +93,18 @@ class OperationFile:
         else:
             self.keep({**held, **more, "state": state})
         return True
+
+    def record(self, identity: str, outcome: str) -> bool:
+        """Close an operation that has ended so; False when it is not open here.
+
+        Raises Illegal where this edge is confirmed and the operation was not done: what was to take
+        it back has not reached it, and nothing would any more once it is closed.
+        """
+        held = self.current()
+        here = held is not None and held["id"] == identity and held["state"] == "confirmed"
+        if here and outcome != "done":
+            raise Illegal(
+                f"operation {identity} is confirmed here and {outcome} elsewhere: this edge is yet "
+                "to go back. Next: ./dash status"
+            )
+        return self.move(identity, RECORDED)

@@ -81,6 +81,11 @@ def active_color(facts: Facts) -> str:
     seen = seen_active(facts)
     if len(set(seen.values())) > 1:
         said = ", ".join(f"{h} says {c}" for h, c in seen.items())
+        if len({c for c in seen.values() if c != "none"}) == 1:
+            new = ", ".join(h for h, c in seen.items() if c == "none")
+            raise Refusal(
+                f"{new} does not serve what the others do ({said}). Next: ./dash configure"
+            )
         raise Refusal(
             f"the edges disagree about the active colour ({said}). "
             "Next: ./dash switch COLOUR settles it"

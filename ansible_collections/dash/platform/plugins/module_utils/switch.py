@@ -2,7 +2,8 @@
 
 Together with a switch a timer is armed: not confirmed in time, the edge goes back by itself,
 whatever became of the operator's machine. The timer and a controller never act at the same time:
-each holds the lock of the open operation.
+each holds the lock of the open operation. Beside others, an edge keeps an eye on them as well
+until the operation is recorded: one that goes back takes all of them back (`following`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ansible_collections.dash.platform.plugins.module_utils import files, haproxy, paths, timer
+from ansible_collections.dash.platform.plugins.module_utils import (
+    files,
+    haproxy,
+    neighbours,
+    paths,
+    timer,
+)
 from ansible_collections.dash.platform.plugins.module_utils.operation import (
     Illegal,
     Operation,
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 KEY = "active"
 NONE = "none"
 PATIENCE = 3.0  # seconds that HAProxy has to answer before it counts as down
+TOGETHER = 3.0  # seconds that an edge waits for the others before it moves alone
 UNDOABLE = ("begun", "paused", "switched")  # what the timer may take back
 
 
@@ -91,7 +99,7 @@ class Edge:
             held = self._open(identity, "switched")
             again = held["state"] == "switched"
             before = str(held["switched_from"]) if again else self.active()
-            timer.arm(identity, confirm_within)
+            self._guard(identity, confirm_within)
             self.operation.keep(
                 {
                     **held,
@@ -101,9 +109,28 @@ class Edge:
                     "deadline": time.time() + confirm_within,
                 }
             )
+            self._await_others(identity)
             started = time.monotonic()
             self.point_to(color)
         return Switched(before, (time.monotonic() - started) * 1000)
+
+    def _await_others(self, identity: str) -> None:
+        """Wait until the other edges are about to move too: clients meet both colours for less.
+
+        A controller reaches them a second or more apart. One that does not come is not waited for.
+        """
+        end = time.monotonic() + TOGETHER
+        late = neighbours.listed()
+        while late := [other for other in late if not other.has_moved(identity)]:
+            if time.monotonic() >= end:
+                return
+            time.sleep(haproxy.POLL)
+
+    def _guard(self, identity: str, seconds: float) -> None:
+        """Make sure that this edge does not stay where nobody confirms it. Raises NotArmed."""
+        timer.arm(identity, seconds)
+        if neighbours.listed():
+            timer.follow(identity)
 
     def _open(self, identity: str, state: str) -> Operation:
         """Return the open operation, when it is this one and may become (or is) `state`."""
@@ -170,6 +197,9 @@ class Edge:
         Returns what was done, for the journal.
         """
         held = self.operation.current()
+        if held is not None and held["state"] == "confirmed" and neighbours.listed():
+            timer.follow(held["id"])
+            return "a confirmed switch waits for its record, with an eye on the other edges"
         if held is None or held["state"] != "switched":
             return "nothing to recover"
         # A clock that was set back must not keep the edge waiting for longer than it was told.
@@ -177,5 +207,5 @@ class Edge:
         if left <= 0:
             self.revert(held["id"])
             return f"the switch was never confirmed: back on {held['switched_from']}"
-        timer.arm(held["id"], left)
+        self._guard(held["id"], left)
         return f"a switch waits for its confirmation for another {left:.0f} s"

@@ -1,4 +1,7 @@
-"""The timer that takes an edge back when nobody confirmed a switch (`systemd-run`)."""
+"""What of an edge outlives a controller: the timer that takes it back, the eye on its neighbours.
+
+Both are transient units (`systemd-run`), named after the operation.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from ansible_collections.dash.platform.plugins.module_utils.errors import Fault,
 EDGECTL = "ansible_collections.dash.platform.plugins.module_utils.edgectl"
 TIMEOUT = 20  # seconds for one word with systemd
 # Tried again until it is done: going back is what clients wait for.
-SERVICE = ("Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0", "RuntimeMaxSec=30")
+AGAIN = ("Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0")
+SERVICE = (*AGAIN, "RuntimeMaxSec=30")
 
 
 class NotArmed(Fault):
@@ -21,6 +25,11 @@ class NotArmed(Fault):
 def unit(identity: str) -> str:
     """Return the name of the timer that an operation arms."""
     return f"dash-confirm-{identity[:8]}"
+
+
+def follower(identity: str) -> str:
+    """Return the name of the unit that looks after the neighbours during an operation."""
+    return f"dash-follow-{identity[:8]}"
 
 
 def command(identity: str, seconds: float) -> list[str]:
@@ -33,30 +42,45 @@ def command(identity: str, seconds: float) -> list[str]:
         f"--on-active={max(seconds, 0.1):.1f}s",
         "--timer-property=AccuracySec=100ms",
         *(f"--property={p}" for p in SERVICE),
-        f"--setenv=PYTHONPATH={paths.LIBRARY}",
-        sys.executable or "python3",
-        "-m",
-        EDGECTL,
-        "revert",
-        "--id",
-        identity,
+        *_edgectl("revert", identity),
     ]
+
+
+def _edgectl(verb: str, identity: str) -> list[str]:
+    python = sys.executable or "python3"
+    return [f"--setenv=PYTHONPATH={paths.LIBRARY}", python, "-m", EDGECTL, verb, "--id", identity]
 
 
 def arm(identity: str, seconds: float) -> None:
     """Arm the timer of an operation, anew when there is one. Raises NotArmed."""
     disarm(identity)
+    _run(command(identity, seconds), "arm the timer that takes the edge back")
+
+
+def follow(identity: str) -> None:
+    """Have an eye kept on the neighbours until an operation is settled. Raises NotArmed.
+
+    It ends by itself. One that runs already is left alone: it is the same.
+    """
+    name = f"{follower(identity)}.service"
+    if _systemctl("is-active", "--quiet", name):
+        return
+    _systemctl("stop", name)  # one that waits to be tried again would be in the way
+    words = ["systemd-run", "--quiet", "--collect", f"--unit={follower(identity)}"]
+    words += [f"--property={p}" for p in AGAIN]
+    _run([*words, *_edgectl("follow", identity)], "have an eye kept on the other edges")
+
+
+def _run(words: list[str], what: str) -> None:
     try:
-        done = subprocess.run(
-            command(identity, seconds), capture_output=True, text=True, timeout=TIMEOUT, check=False
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT, check=False)
         why = last_line(done.stderr) or f"it ended with {done.returncode}"
     except (OSError, subprocess.TimeoutExpired) as error:
         why = f"{type(error).__name__}"
     else:
         if not done.returncode:
             return
-    raise NotArmed(f"systemd-run cannot arm the timer that takes the edge back: {why}")
+    raise NotArmed(f"systemd-run cannot {what}: {why}")
 
 
 def disarm(identity: str) -> None:
@@ -64,12 +88,15 @@ def disarm(identity: str) -> None:
 
     Should it stay all the same, it finds nothing to go back from.
     """
+    _systemctl("stop", f"{unit(identity)}.timer")
+
+
+def _systemctl(*words: str) -> bool:
+    """Tell whether systemd says yes."""
     try:
-        subprocess.run(
-            ["systemctl", "stop", f"{unit(identity)}.timer"],
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
+        done = subprocess.run(
+            ["systemctl", *words], capture_output=True, timeout=TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return
+        return False
+    return not done.returncode

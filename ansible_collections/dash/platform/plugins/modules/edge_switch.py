@@ -9,6 +9,8 @@ short_description: The traffic switch of an edge
 description:
   - V(switched) looks whether every server of the colour is up, arms a timer that takes the edge
     back, writes the map file and tells the running HAProxy. Under a second; no request is lost.
+    Beside other edges it waits up to three seconds until they are about to move as well, and from
+    then on goes back when one of them does.
   - V(confirmed) takes the timer away. It fails when the edge went back by itself before that.
   - V(reverted) gives the traffic back to the colour that served before this operation's switch, and
     does nothing when this operation moved none.

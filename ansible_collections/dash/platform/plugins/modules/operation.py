@@ -74,7 +74,11 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     appended = ledger.append(ledger.path(), params["entries"]) if params["entries"] else 0
     held = OperationFile()
     with held.locked():
-        moved = held.move(params["id"], params["state"])
+        if params["state"] == "paused":
+            moved = held.move(params["id"], "paused")
+        else:
+            ended = [str(entry["outcome"]) for entry in params["entries"]]
+            moved = held.record(params["id"], ended[-1] if ended else "done")
     released = params["lease"] is not None and lease.LeaseFile().release(params["lease"])
     changed = bool(appended) or moved or released
     return {"changed": changed, "state": params["state"], "appended": appended}

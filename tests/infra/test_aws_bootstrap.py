@@ -1,0 +1,116 @@
+"""The bucket and the key of a stack's state, made in a simulated AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from ops import state
+from ops.bucket import Bootstrap
+from ops.console import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"  # moto's own account
+NAME = f"dash-staging-state-{ACCOUNT}"
+
+
+@pytest.fixture(name="stack")
+def _stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    stack = Stack(tmp_path, "staging")
+    state.file(stack).parent.mkdir(parents=True)
+    state.file(stack).write_text(
+        f'config:\n  dash:provider: aws\n  dash:account: "{ACCOUNT}"\n  dash:region: {REGION}\n'
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "simulated")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield stack
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)
+
+
+def run(stack: Stack, account: str = ACCOUNT) -> Bootstrap:
+    found = Bootstrap(stack, account, REGION)
+    found.run()
+    return found
+
+
+def test_it_makes_a_closed_bucket_and_a_key_and_says_so(stack: Stack) -> None:
+    done = run(stack)
+    s3 = client("s3")
+    rule = s3.get_bucket_encryption(Bucket=NAME)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    default = rule["ApplyServerSideEncryptionByDefault"]
+    key = client("kms").describe_key(KeyId="alias/dash-staging-state")["KeyMetadata"]
+
+    assert done.done == [
+        "key alias/dash-staging-state", f"bucket {NAME}",
+        "dash:state in Pulumi.staging.yaml (commit it)",
+    ]  # fmt: skip
+    assert state.url(stack) == f"s3://{NAME}?region={REGION}"
+    assert s3.get_bucket_versioning(Bucket=NAME)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(Bucket=NAME)["PublicAccessBlockConfiguration"].values())
+    assert (default["SSEAlgorithm"], default["KMSMasterKeyID"]) == ("aws:kms", key["Arn"])
+    assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=NAME)["Policy"]
+    assert s3.get_bucket_location(Bucket=NAME)["LocationConstraint"] == REGION
+    assert client("kms").get_key_rotation_status(KeyId=key["KeyId"])["KeyRotationEnabled"]
+
+
+def test_a_second_run_makes_nothing(stack: Stack) -> None:
+    run(stack)
+    keys = len(client("kms").list_keys()["Keys"])
+
+    assert run(stack).done == []
+    assert len(client("kms").list_keys()["Keys"]) == keys
+
+
+def test_a_second_run_mends_what_was_opened(stack: Stack) -> None:
+    run(stack)
+    client("s3").delete_public_access_block(Bucket=NAME)
+    run(stack)
+
+    assert client("s3").get_public_access_block(Bucket=NAME)
+
+
+def test_credentials_of_another_account_end_it_before_anything(stack: Stack) -> None:
+    with pytest.raises(UserError, match=r"credentials of account 123456789012.*AWS_PROFILE"):
+        run(stack, "210987654321")
+
+    assert client("s3").list_buckets()["Buckets"] == []
+    assert client("kms").list_keys()["Keys"] == []
+
+
+def test_a_bucket_of_somebody_else_is_not_used(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", "999999999999")
+    client("s3").create_bucket(
+        Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    monkeypatch.delenv("MOTO_ACCOUNT_ID")
+
+    with pytest.raises(UserError, match=f"bucket {NAME} belongs to somebody else"):
+        run(stack)
+    assert state.url(stack).startswith("file://")
+
+
+def test_no_credentials_are_one_line(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(UserError) as raised:
+        run(stack)
+    assert "\n" not in raised.value.line
+    assert "credentials" in raised.value.line
