@@ -50,7 +50,8 @@ def test_pulumi_keeps_a_stack_in_the_bucket_and_its_secrets_by_the_key(stack: St
 
     assert ".pulumi/stacks/dash/staging.json" in kept
     assert [found["name"] for found in listed] == ["staging"]
-    assert said["secretsprovider"] == "awskms://alias/dash-staging-state?region=eu-central-1"
+    where = "awskms://alias/dash-staging-state?region=eu-central-1"
+    assert said["secretsprovider"] == where
     assert said["encryptedkey"]
     assert "encryptionsalt" not in said
     assert said["config"]["dash:state"] == run.url
