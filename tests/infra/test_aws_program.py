@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,13 +134,11 @@ def test_a_stack_in_another_region_lies_in_three_of_its_zones() -> None:
 
 
 def test_subnets_of_a_network_lie_in_it_and_apart() -> None:
-    from ipaddress import ip_network  # noqa: PLC0415 -- only here
-
     public, private = subnets("10.101.0.0/16")
-    all_of_them = [ip_network(c) for c in (*public.values(), *private.values())]
+    all_of_them = [IPv4Network(c) for c in (*public.values(), *private.values())]
 
     assert len(all_of_them) == 6
-    assert all(n.subnet_of(ip_network("10.101.0.0/16")) for n in all_of_them)
+    assert all(n.subnet_of(IPv4Network("10.101.0.0/16")) for n in all_of_them)
     assert not any(a.overlaps(b) for a in all_of_them for b in all_of_them if a is not b)
 
 
