@@ -132,7 +132,7 @@ def _from_outside(rule: Resource) -> bool:
     if rule.inputs.get("cidrIpv6") or rule.inputs.get("prefixListId"):
         return True
     cidr = str(rule.inputs.get("cidrIpv4") or "")
-    return bool(cidr) and (cidr == UNKNOWN or not ip_network(cidr).is_private)
+    return cidr == UNKNOWN or (bool(cidr) and not ip_network(cidr).is_private)
 
 
 def ssh(view: View) -> Iterator[str]:

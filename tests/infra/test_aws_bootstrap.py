@@ -89,14 +89,16 @@ def test_credentials_of_another_account_end_it_before_anything(stack: Stack) -> 
     assert client("kms").list_keys()["Keys"] == []
 
 
-def test_a_bucket_of_somebody_else_is_not_used(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", "999999999999")
-    client("s3").create_bucket(
-        Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    monkeypatch.delenv("MOTO_ACCOUNT_ID")
+def test_a_bucket_of_somebody_else_is_not_used(stack: Stack) -> None:
+    role = "arn:aws:iam::999999999999:role/theirs"
+    theirs = client("sts").assume_role(RoleArn=role, RoleSessionName="theirs")["Credentials"]
+    boto3.client(
+        "s3",
+        region_name=REGION,
+        aws_access_key_id=theirs["AccessKeyId"],
+        aws_secret_access_key=theirs["SecretAccessKey"],
+        aws_session_token=theirs["SessionToken"],
+    ).create_bucket(Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     with pytest.raises(UserError, match=f"bucket {NAME} belongs to somebody else"):
         run(stack)
