@@ -131,8 +131,8 @@ def _from_outside(rule: Resource) -> bool:
     """Tell whether a rule lets in what is not of the network: by address, or by a list of them."""
     if rule.inputs.get("cidrIpv6") or rule.inputs.get("prefixListId"):
         return True
-    cidr = rule.inputs.get("cidrIpv4")
-    return bool(cidr) and (cidr == UNKNOWN or not ip_network(cidr).is_private)
+    cidr = str(rule.inputs.get("cidrIpv4") or "")
+    return cidr == UNKNOWN or (bool(cidr) and not ip_network(cidr).is_private)
 
 
 def ssh(view: View) -> Iterator[str]:

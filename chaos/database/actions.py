@@ -35,13 +35,19 @@ while True:
 END_SESSIONS = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'dash_app'"
 )
-# The locks are taken by the statements that the first one makes.
+# The locks are taken by the statements that the first one makes. The service takes the same ones in
+# another order: in a deadlock, whoever looks for it first is ended, and that shall not be ours.
 LOCK = """\
 BEGIN;
+SET LOCAL deadlock_timeout = '10min';
 SELECT format('LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE', schemaname, tablename) FROM pg_tables
 WHERE schemaname = 'public' AND tablename LIKE '{tables}' ORDER BY tablename \\gexec
 SELECT pg_sleep({seconds});
 """
+HELD = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE application_name = 'dash-chaos' AND query LIKE 'SELECT pg_sleep%'"
+)
 
 
 def use_up_connections(host: str = HOST) -> None:
@@ -74,7 +80,10 @@ def hold_locks(host: str = HOST, tables: str = "%", seconds: int = 600) -> None:
     _do(
         release_locks, host, "with its tables locked",
         f"systemd-run --quiet --collect --unit={LOCKS} /bin/bash -c "
-        f"{shlex.quote(f'{FREE} {PSQL} <<< {shlex.quote(script)}')}",
+        f"{shlex.quote(f'{FREE} {PSQL} <<< {shlex.quote(script)}')}\n"
+        f'tries=0; until [ "$({_sql(HELD)} --tuples-only --no-align)" = 1 ]; do\n'
+        "  tries=$((tries + 1)); sleep 0.25\n"
+        "  [ $tries -lt 80 ] || { echo 'the locks were not had within 20 s' >&2; exit 1; }\ndone",
         _release(),
     )  # fmt: skip
 

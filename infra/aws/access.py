@@ -99,26 +99,3 @@ class Access(ComponentResource):
 
     def _allow(self, name: str, role: aws.iam.Role, policy: dict[str, Any]) -> None:
         aws.iam.RolePolicy(name, role=role.name, policy=json.dumps(policy), opts=self._child)
-
-    def allow_certificate(self, arn: Output[str]) -> None:
-        """Let edges fetch the stack's certificate with its key, and no other.
-
-        Args:
-            arn: the certificate's.
-        """
-        policy = arn.apply(
-            lambda known: json.dumps(
-                document(
-                    [
-                        statement(
-                            "Certificate",
-                            ["acm:DescribeCertificate", "acm:ExportCertificate"],
-                            [known],
-                        )
-                    ]
-                )
-            )
-        )
-        aws.iam.RolePolicy(
-            "edge-certificate", role=self.roles["edge"].name, policy=policy, opts=self._child
-        )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 USES = {
     "disks": "disks of hosts",
     "storage": "buckets and flow logs",
-    "secrets": "secrets in the Parameter Store",
+    "secrets": "secrets in the Parameter Store",  # pragma: allowlist secret
 }
 READ, WRITE = ["kms:Decrypt"], ["kms:Decrypt", "kms:GenerateDataKey"]
 OF_BUCKETS = {"app": READ, "db": WRITE, "monitor": WRITE}  # kinds of host that use buckets

@@ -21,25 +21,34 @@ if TYPE_CHECKING:
 class Operators(ComponentResource):
     """The policy; who has it is the account's business."""
 
-    def __init__(self, place: Place, keys: list[Output[str]], opts: ResourceOptions) -> None:
+    def __init__(
+        self,
+        place: Place,
+        keys: list[Output[str]],
+        certificate: Output[str],
+        opts: ResourceOptions,
+    ) -> None:
         super().__init__("dash:aws:Operators", "operators", {}, opts)
         aws.iam.Policy(
             "operators",
             name=place.role("operators"),
             description=f"Run the playbooks of Dash's stack {place.stack.name}",
-            policy=Output.all(*keys).apply(lambda arns: json.dumps(allowed(place, arns))),
+            policy=Output.all(certificate, *keys).apply(
+                lambda arns: json.dumps(allowed(place, arns[1:], arns[0]))
+            ),
             tags=place.tags("operators", "access"),
             opts=ResourceOptions(parent=self),
         )
         self.register_outputs({"name": place.role("operators")})
 
 
-def allowed(place: Place, keys: list[str]) -> dict[str, Any]:
+def allowed(place: Place, keys: list[str], certificate: str) -> dict[str, Any]:
     """Return what an operator may do.
 
     Args:
         place: the stack.
         keys: ARNs of the keys of its secrets and buckets.
+        certificate: the ARN of what the playbooks put on the edges, with its key.
     """
     session = f"arn:aws:ssm:{place.cloud.region}::document/AWS-StartSSHSession"
     return document([
@@ -62,6 +71,7 @@ def allowed(place: Place, keys: list[str]) -> dict[str, Any]:
              place.arn("ssm", f"parameter{place.secrets_path.rstrip('/')}")],
         ),
         statement("Keys", ["kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"], keys),
+        statement("Certificate", ["acm:ExportCertificate"], [certificate]),
         statement("Look", ["ec2:DescribeInstances", "ec2:DescribeTags"], ["*"]),
         statement(
             "ArtifactsObjects",

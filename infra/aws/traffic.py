@@ -39,6 +39,7 @@ DOORS = (
     Door("edge", ("balancer", "monitor"), 443),
     Door("edge", KINDS, 8444),  # the preview: for the network, not for the world
     Door("edge", ("monitor",), 8405),
+    Door("edge", ("edge",), 8407),  # how each stands: they go back together
     Door("app", ("edge",), 8000),
     Door("app", ("monitor",), 8001),
     Door("db", ("app", "db"), 5432),  # databases: replication

@@ -76,7 +76,7 @@ class Cloud(ComponentResource):
         edges = {n: i for n, i in hosts.instances.items() if n.startswith("edge-")}
         edge = Edge(place, network, traffic.groups["balancer"], edges, child)
         certificate = Dns(place, edge, child).certificate_arn
-        access.allow_certificate(certificate)
+        Operators(place, [keys.arns["secrets"], keys.arns["storage"]], certificate, child)
         self.seam: dict[str, Any] = {
             "hosts": hosts.listed,
             "provider": settings.provider,
@@ -102,7 +102,6 @@ class Cloud(ComponentResource):
         FlowLogs(place, network.vpc_id, keys.arns["storage"], child)
         Snapshots(place, child)
         Budget(place, child)
-        Operators(place, [keys.arns["secrets"], keys.arns["storage"]], child)
 
 
 def known(place: Place, network: Network) -> dict[str, Any]:

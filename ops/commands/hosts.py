@@ -27,6 +27,14 @@ class Provider(StrEnum):
     AWS = "aws"
 
 
+AppHosts = Annotated[
+    int | None, typer.Option(min=1, max=9, metavar="N", help="Per colour; kept for this stack.")
+]
+EdgeHosts = Annotated[
+    int | None, typer.Option(min=1, max=9, metavar="N", help="In front; kept for this stack.")
+]
+
+
 def up(  # noqa: PLR0913 -- one parameter for each option
     ctx: typer.Context,
     *,
@@ -39,16 +47,8 @@ def up(  # noqa: PLR0913 -- one parameter for each option
     provider: Annotated[
         Provider | None, typer.Option(help="Where hosts come from; kept for this stack.")
     ] = None,
-    app_hosts: Annotated[
-        int | None,
-        typer.Option(min=1, max=9, metavar="N", help="Per colour; kept for this stack."),
-    ] = None,
-    edge_hosts: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=9, metavar="N", help="HAProxies in front of both; kept for this stack."
-        ),
-    ] = None,
+    app_hosts: AppHosts = None,
+    edge_hosts: EdgeHosts = None,
     from_stack: options.From = None,
     stack: options.Stack = None,
     json: options.Json = False,

@@ -85,6 +85,7 @@ def test_accounts_of_a_killed_load_go_with_the_next_command_and_of_an_interrupte
     assert wait_for(lambda: file.exists() and bool(accounts.read(file).keys), 60)
     lab_locust(lab, signal.SIGKILL)
     kill_all(killed, lab)
+    killed.communicate(timeout=30)
     assert file.exists()
     status = lab.ok("status")
 

@@ -56,7 +56,7 @@ class Engine(MockMonitor):
     """Keeps what it is asked to register, with parents, protection and where inputs come from."""
 
     def __init__(self) -> None:
-        super().__init__(Answers())  # type: ignore[no-untyped-call] # Pulumi's own
+        super().__init__(Answers())
         self.asked: list[Resource] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 -- Pulumi's own name

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
@@ -89,17 +90,31 @@ def test_credentials_of_another_account_end_it_before_anything(stack: Stack) -> 
     assert client("kms").list_keys()["Keys"] == []
 
 
-def test_a_bucket_of_somebody_else_is_not_used(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("look", "make", "said"),
+    [
+        ("403", "", f"bucket {NAME} belongs to somebody else"),
+        ("301", "", f"bucket {NAME} is there in another region than {REGION}"),
+        ("404", "BucketAlreadyExists", f"bucket {NAME} belongs to somebody else"),
+    ],
+)
+def test_a_bucket_that_cannot_be_ours_ends_in_one_line(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, look: str, make: str, said: str
 ) -> None:
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", "999999999999")
-    client("s3").create_bucket(
-        Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    monkeypatch.delenv("MOTO_ACCOUNT_ID")
-
-    with pytest.raises(UserError, match=f"bucket {NAME} belongs to somebody else"):
-        run(stack)
+    """Moto lets everybody at every bucket: what S3 answers is given by hand."""
+    real, s3 = Bootstrap._client, client("s3")
+    with Stubber(s3) as stubbed:
+        asked = {"Bucket": NAME, "ExpectedBucketOwner": ACCOUNT}
+        stubbed.add_client_error("head_bucket", look, expected_params=asked)
+        if make:
+            stubbed.add_client_error("create_bucket", make)
+        monkeypatch.setattr(
+            Bootstrap, "_client", lambda self, name: s3 if name == "s3" else real(self, name)
+        )
+        with pytest.raises(UserError, match=said) as raised:
+            run(stack)
+        stubbed.assert_no_pending_responses()
+    assert "\n" not in raised.value.line
     assert state.url(stack).startswith("file://")
 
 

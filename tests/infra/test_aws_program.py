@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,23 +134,26 @@ def test_a_stack_in_another_region_lies_in_three_of_its_zones() -> None:
 
 
 def test_subnets_of_a_network_lie_in_it_and_apart() -> None:
-    from ipaddress import ip_network  # noqa: PLC0415 -- only here
-
     public, private = subnets("10.101.0.0/16")
-    all_of_them = [ip_network(c) for c in (*public.values(), *private.values())]
+    all_of_them = [IPv4Network(c) for c in (*public.values(), *private.values())]
 
     assert len(all_of_them) == 6
-    assert all(n.subnet_of(ip_network("10.101.0.0/16")) for n in all_of_them)
+    assert all(n.subnet_of(IPv4Network("10.101.0.0/16")) for n in all_of_them)
     assert not any(a.overlaps(b) for a in all_of_them for b in all_of_them if a is not b)
+
+
+def port_of(door: dict[str, int] | str) -> int:
+    """Return a door's port; who may come in by it may be an expression, or the door itself."""
+    return (
+        door["port"] if isinstance(door, dict) else int(door.partition("'port': ")[2].split("}")[0])
+    )
 
 
 def test_doors_are_those_of_the_hosts_own_firewall() -> None:
     """Two lists of one fact: what nftables lets in on a host, a security group lets through."""
     wiring = yaml.safe_load((ROOT / "playbooks/group_vars/all/wiring.yml").read_text())
     everywhere = {9100, 8888}
-    expected = {
-        kind: {door["port"] for door in wiring["wiring_open"][kind]} | everywhere for kind in KINDS
-    }
+    expected = {kind: set(map(port_of, wiring["wiring_open"][kind])) | everywhere for kind in KINDS}
     found = {
         kind: {
             port
@@ -192,7 +196,8 @@ def test_no_host_may_read_a_secret(staging: View) -> None:
     ]
     actions = {a for policy in found for one in policy["Statement"] for a in one["Action"]}
 
-    assert len(found) > 8
+    assert len(found) >= 8
+    assert "acm:ExportCertificate" not in actions
     assert not [a for a in actions if a.startswith(("ssm:Get", "secretsmanager:", "iam:", "ec2:"))]
 
 

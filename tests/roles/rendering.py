@@ -24,6 +24,7 @@ HOST = {
 
 # What plays hand over to a template beyond that.
 HANDED_OVER: dict[str, dict[str, Any]] = {
+    "base/volume.conf.j2": {"base_volume": {"mount": "/srv/data", "unit": "data.service"}},
     "exporter/exporter-override.conf.j2": {"item": "node"},
     "release/plan.txt.j2": {
         "release_rows_at_risk": {"down": [{"id": "0002_b", "risk": [{"what": "t.c", "rows": 7}]}]},

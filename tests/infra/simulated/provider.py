@@ -38,7 +38,7 @@ def plain(value: PropertyValue) -> Any:
         return int(inner) if inner.is_integer() else inner
     if hasattr(inner, "items"):
         return {key: plain(each) for key, each in inner.items() if each.value is not None}
-    return [plain(each) for each in inner]  # type: ignore[union-attr]
+    return [plain(each) for each in inner]  # type: ignore[union-attr] # the last kind there is
 
 
 def wrapped(value: Any, *, secret: bool = False) -> PropertyValue:

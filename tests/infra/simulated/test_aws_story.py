@@ -12,6 +12,7 @@ import pytest
 
 from ops import pulumi
 from ops.console import UserError
+from ops.inventory import plain
 from tests.infra.simulated import census
 from tests.infra.simulated import world as worlds
 from tests.infra.simulated.table import KINDS
@@ -126,7 +127,7 @@ def _inventory(stack: Stack) -> tuple[dict[str, Any], str]:
     """Return the stack's inventory and what it complains of."""
     where = f"inventories/{stack.name}/dash.yml"
     done = worlds.run(stack, "ansible-inventory", "-i", where, "--list")
-    return json.loads(done.stdout), done.stderr
+    return plain(json.loads(done.stdout)), done.stderr
 
 
 def _changes_what_was_changed_alone(world: World, stack: Stack) -> None:

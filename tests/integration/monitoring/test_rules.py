@@ -105,7 +105,7 @@ def test_scaled_windows_tell_in_a_fifteenth_of_the_time_what_the_real_ones_tell(
                 "series": case["series"],
                 "quiet": [shorter(at, by) for at in case.get("quiet", [])],
                 "fires": {
-                    shorter(at, by): {**labels, "scaled": str(by)}
+                    shorter(at, by): {**labels, "scaled": str(by), "slo": f"{labels['slo']}/{by}"}
                     for at, labels in case.get("fires", {}).items()
                 },
             }

@@ -129,7 +129,7 @@ def test_the_module_gives_what_it_takes(run_module: Any, edge: switch.Edge) -> N
 @pytest.mark.parametrize("how", ["given", "taken"])
 def test_a_join_that_was_overtaken_changes_nothing(run_module: Any, how: str) -> None:
     fence.check(9)
-    told = {"active": "green", "operation": None, "entries": []}
+    told: dict[str, Any] = {"active": "green", "operation": None, "entries": []}
     done = run_module("edge_copy", state=how, document=told, fence=8)
 
     assert "8 is an operation that was overtaken" in done["msg"]

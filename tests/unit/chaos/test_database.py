@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,3 +70,24 @@ def test_who_forbids_writes_can_still_write_that_they_are_allowed(tmp_path: Path
 def test_tables_are_names() -> None:
     with pytest.raises(ValueError, match="letters, _ and %"):
         actions.hold_locks(tables="x' OR 'a' = 'a")
+
+
+@pytest.mark.parametrize(("sessions", "code"), [("1", 0), ("0", 1)])
+def test_locks_are_a_fault_when_they_are_held_and_not_before(
+    tmp_path: Path, sessions: str, code: int
+) -> None:
+    """A transaction that lost a deadlock to the service holds nothing: it was seen on the lab."""
+    with world.opened(tmp_path) as (_, seen):
+        actions.hold_locks()
+    programs = {"systemd-run": "", "sleep": "", "runuser": f"echo {sessions}"}
+    for name, does in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-s"], input=seen.scripts[-1][1], env={"PATH": path}, text=True,
+        capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == code, done.stderr
+    assert ("the locks were not had within 20 s" in done.stderr) == bool(code)

@@ -20,6 +20,8 @@ from tests.unit.release.ending import ended
 from tests.unit.release.stand import A, stand
 from tests.unit.release.theatre import Theatre
 
+pytestmark = pytest.mark.timeout(180)
+
 NAME = "dash-artifacts"
 REGION = "eu-north-1"
 
@@ -151,6 +153,7 @@ def test_on_aws_the_address_is_of_the_buckets_own_region(
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url.query
 
 
+@pytest.mark.slow
 def test_a_deploy_brings_the_artifact_once_and_hosts_fetch_it(
     s3: Any, theatre: Theatre, preview: Preview
 ) -> None:
@@ -173,6 +176,7 @@ def test_a_deploy_brings_the_artifact_once_and_hosts_fetch_it(
     assert not list(theatre.directory.glob("hosts/*/opt/dash/artifacts/*"))
 
 
+@pytest.mark.slow
 def test_a_deploy_pushes_unless_told_otherwise(theatre: Theatre, preview: Preview) -> None:
     preview.version = A.name
     theatre.set(stand("none").small(), A)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 from ansible.errors import AnsibleLookupError
-from ansible.plugins.loader import lookup_loader
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import serialization
 from moto import mock_aws
 
+from ansible_collections.dash.platform.plugins.lookup.acm import LookupModule
 from ansible_collections.dash.platform.plugins.module_utils.errors import Fault
 from ansible_collections.dash.platform.plugins.plugin_utils import acm
 
@@ -29,53 +27,37 @@ def _client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield boto3.client("acm", region_name=REGION)
 
 
-def pem(key: rsa.RSAPrivateKey) -> bytes:
-    """Return a key as ACM's exports hold it, without the passphrase."""
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-def imported(client: Any) -> tuple[str, bytes, bytes]:
-    """Put a certificate into ACM; return its ARN, itself and its key."""
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "dash.example.com")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=90))
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
-    arn = client.import_certificate(Certificate=made, PrivateKey=pem(key))["CertificateArn"]
-    return arn, made, pem(key)
+def requested(client: Any, export: str = "ENABLED") -> str:
+    """Have ACM issue a certificate; return its ARN."""
+    made = client.request_certificate(DomainName="dash.example.com", Options={"Export": export})
+    return str(made["CertificateArn"])
 
 
 def test_certificate_and_key_come_as_one_text_without_a_passphrase(client: Any) -> None:
-    arn, certificate, key = imported(client)
+    arn = requested(client)
     text = acm.exported(client, arn)
+    certificate = x509.load_pem_x509_certificate(text.encode())
+    key = serialization.load_pem_private_key(
+        text[text.index("-----BEGIN PRIVATE") :].encode(), None
+    )
 
-    assert text.startswith(certificate.decode().strip())
-    assert text.endswith(key.decode().strip())
-    assert "ENCRYPTED" not in text
+    assert certificate.public_key() == key.public_key()
+    assert text.startswith(client.get_certificate(CertificateArn=arn)["Certificate"].strip())
     assert acm.exported(client, arn) == text  # the same again: nothing is changed on the edges
 
 
 def test_a_playbook_gets_it_by_the_lookup(client: Any) -> None:
-    arn, certificate, _ = imported(client)
-    lookup = lookup_loader.get("dash.platform.acm")
-    (text,) = lookup.run([arn], {}, region=REGION)
+    arn = requested(client)
+    (text,) = LookupModule().run([arn], region=REGION)
 
-    assert text.startswith(certificate.decode().strip())
+    assert text == acm.exported(client, arn)
     with pytest.raises(AnsibleLookupError, match="there is none such in this region"):
-        lookup.run([f"{arn}0"], {}, region=REGION)
+        LookupModule().run([f"{arn[:-1]}x"], region=REGION)
+
+
+def test_what_was_not_requested_as_exportable_is_told_so(client: Any) -> None:
+    with pytest.raises(Fault, match="it was not requested as exportable"):
+        acm.exported(client, requested(client, "DISABLED"))
 
 
 @pytest.mark.parametrize(

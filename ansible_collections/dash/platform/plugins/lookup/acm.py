@@ -29,7 +29,7 @@ options:
 class LookupModule(LookupBase):
     """One PEM text an ARN."""
 
-    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[str]:
+    def run(self, terms: list[str], *_: Any, region: str, **__: Any) -> list[str]:
         """Return what is looked for. Raises AnsibleLookupError."""
         import boto3  # noqa: PLC0415 -- half a second, which a stack on podman does not spend
 
@@ -37,8 +37,7 @@ class LookupModule(LookupBase):
             acm,
         )
 
-        self.set_options(var_options=variables, direct=kwargs)
-        client = boto3.client("acm", region_name=self.get_option("region"))
+        client = boto3.client("acm", region_name=region)
         try:
             return [acm.exported(client, str(arn)) for arn in terms]
         except Fault as fault:
