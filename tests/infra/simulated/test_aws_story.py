@@ -125,7 +125,7 @@ def _hands_its_hosts_to_ansible(stack: Stack) -> None:
 
 def _inventory(stack: Stack) -> tuple[dict[str, Any], str]:
     """Return the stack's inventory and what it complains of."""
-    where = f"inventories/{stack.name}"
+    where = f"inventories/{stack.name}/dash.yml"
     done = worlds.run(stack, "ansible-inventory", "-i", where, "--list")
     return plain(json.loads(done.stdout)), done.stderr
 
