@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# Minutes after which a suite is ended. On 2 quiet cores the sample takes less than 60 in all; these
+# Minutes after which a suite is ended. On 2 quiet cores the sample shall take less than 60 in all; these
 # leave a busy machine a tenth more. What a suite leaves of its own goes to those after it.
 BUDGETS: Mapping[str, int] = {
     "lint": 4,
