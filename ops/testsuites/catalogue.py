@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# Minutes after which a suite is ended. On 2 quiet cores the sample shall take less than 60 in all; these
-# leave a busy machine a tenth more. What a suite leaves of its own goes to those after it.
+# Minutes after which a suite is ended. The sample shall take less than 60 in all on 2 quiet cores;
+# these leave a busy machine a tenth more. What a suite leaves of its own goes to those after it.
 BUDGETS: Mapping[str, int] = {
     "lint": 4,
     "unit": 3,
