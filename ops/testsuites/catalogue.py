@@ -18,9 +18,9 @@ BUDGETS: Mapping[str, int] = {
     "lint": 4,
     "unit": 3,
     "integration": 15,
-    "infra": 5,
-    "roles": 14,
-    "e2e": 16,
+    "infra": 4,
+    "roles": 15,
+    "e2e": 17,
 }
 MATRIX_MINUTES = 180  # for each part that only --all runs
 NEED_MACHINE = ("integration", "infra", "roles", "e2e")  # packages, host image, podman's settings

@@ -57,6 +57,7 @@ def test_by_hand_locust_measures_every_kind_and_leaves_no_account_behind(
     assert "@load.example.org" not in people(lab)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("base")
 def test_a_load_passes_its_thresholds_and_its_report_names_what_gave_in_first_or_nothing(

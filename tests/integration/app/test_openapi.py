@@ -112,7 +112,7 @@ def test_the_check_of_answers_can_fail(service: Serving, key: str) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("examples", [10, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [5, pytest.param(60, marks=pytest.mark.slow)])
 def test_no_request_makes_the_service_break_its_description(
     app: App, service: Serving, key: str, examples: int
 ) -> None:

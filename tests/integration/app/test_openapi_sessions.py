@@ -152,7 +152,7 @@ def put_back(app: App, browser: Browser) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("examples", [8, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [4, pytest.param(40, marks=pytest.mark.slow)])
 def test_no_request_of_a_session_makes_the_service_break_its_description(
     app: App, service: Serving, ann: Browser, examples: int
 ) -> None:

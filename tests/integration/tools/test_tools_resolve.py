@@ -276,11 +276,17 @@ def test_the_command_has_no_traceback(
 
 
 def test_the_manifest_of_this_checkout_is_whole() -> None:
-    """Every program can be had from all four sources on both architectures."""
+    """Every program can be had from all four sources on both architectures.
+
+    All but the plugin of Session Manager, which stacks on AWS alone need: its publisher has
+    packages for apt and no checksums of them, so it is on PATH, or built.
+    """
     for tool in tools.manifest().values():
+        assert (tools.MANIFEST.parent / tool.build["script"]).is_file()
+        assert tools.Version(tool.version) in tools.SpecifierSet(tool.accepts)
+        if tool.name == "session-manager-plugin":
+            continue
         assert tool.mirror
         assert set(tool.official["arches"]) == {"amd64", "arm64"}
         assert tool.official["archive"].startswith("https://")
         assert tool.official["checksums"].startswith("https://")
-        assert (tools.MANIFEST.parent / tool.build["script"]).is_file()
-        assert tools.Version(tool.version) in tools.SpecifierSet(tool.accepts)
