@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
     from tests.infra.simulated.world import World
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 STAGING = ["app-blue-1", "app-green-1", "db-1", "edge-1", "edge-2", "monitor-1", "simulator-1"]
 GROUPS = {
     "edge": ["edge-1", "edge-2"],

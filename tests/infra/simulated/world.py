@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 PARTS = ("ansible_collections", "infra", "inventories")
 LIVING = "Reservations[].Instances[] | [?State.Name!='terminated']"
-PATIENCE = 120.0  # seconds for a program to come as far as a test waits for
+PATIENCE = 400.0  # seconds for a program to come as far as a test waits for: 30 are usual
 QUIET = 3.0  # seconds after which a pulumi that writes nothing down has nothing more to do
 
 
