@@ -40,6 +40,7 @@ def by_hand(lab: Lab, name: str, tmp_path: Path) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("base")
 def test_by_hand_a_killed_process_is_back_and_the_record_tells_what_it_cost(
