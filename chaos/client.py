@@ -229,9 +229,20 @@ class Client:
         ]
 
     def _ask(self, service: str, path: str) -> Any:  # noqa: ANN401 -- any JSON value
-        url = self.stack.monitor.get(service)
-        if url is None:
+        """Ask the first monitor that answers; each knows all."""
+        known = self.stack.monitor.items()
+        urls = [url for name, url in known if name.partition("-")[0] == service]
+        if not urls:
             raise Silent(f"{self.stack.name} has no {service}: ./dash up --no-core gives it one")
+        said = []
+        for url in urls:
+            try:
+                return self._ask_one(url, service, path)
+            except Silent as error:
+                said.append(str(error))
+        raise Silent("; ".join(said))
+
+    def _ask_one(self, url: str, service: str, path: str) -> Any:  # noqa: ANN401 -- any JSON value
         try:
             secret = (self.stack.directory / "secrets" / f"{service}_password").read_text("utf-8")
             both = base64.b64encode(f"{USER}:{secret.strip()}".encode()).decode()

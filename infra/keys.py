@@ -47,13 +47,23 @@ def _key(file: Path, comment: str) -> str:
     return public.read_text(encoding="ascii").strip()
 
 
-def login(stack: Stack) -> str:
+def login(stack: Stack, *, shared: bool = False) -> str:
     """Make the key to log in with unless it is there; return its public half.
 
+    Args:
+        stack: whose key it is.
+        shared: whether other operators have it too. Then it is none to be made here.
+
     Raises:
-        StackError: ssh-keygen is missing or says no.
+        StackError: ssh-keygen is missing or says no, or the key of several operators is not here.
     """
-    return _key(stack.directory / "ssh" / "id_ed25519", f"dash {stack.prefix}")
+    file = stack.directory / "ssh" / "id_ed25519"
+    if shared and not file.exists():
+        raise StackError(
+            f"the ssh key of {stack.name} is not on this machine. Next: ./dash --stack "
+            f"{stack.name} infra bootstrap, which brings it"
+        )
+    return _key(file, f"dash {stack.prefix}")
 
 
 def ensure(stack: Stack) -> Keys:

@@ -121,11 +121,11 @@ def main() -> int:
     for name, wrong in found:
         sys.stdout.write(f"{name}: {wrong}\n")
     later = len(unjudged(view))
-    sys.stdout.write(
-        f"{len(RULES)} rules over {len(view.resources)} resources: {len(found)} findings"
-        + (f"; {later} policies are known after the first `up`: check again then" if later else "")
-        + "\n"
+    rest = (
+        f"; not judged before the first `up`: {later} policies; check again then" if later else ""
     )
+    total = f"{len(RULES)} rules over {len(view.resources)} resources: {len(found)} findings"
+    sys.stdout.write(f"{total}{rest}\n")
     return 1 if found else 0
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 TOP = "dash:aws:Cloud"
 OPEN = (80, 443)
+OUT = (80, 443, 587, 636)  # of `infra/aws/traffic.py`, which loads pulumi-aws; a test compares them
 SSH = 22
+# Endpoints that have AWS's own policy: what may be done by them stands in the roles.
+PLAIN_ENDPOINTS = ("ssm", "ssmmessages", "ec2messages")
 # What AWS has no tags for; a test holds the list against pulumi-aws.
 UNTAGGED = {
     "ec2:Route", "ec2:RouteTableAssociation", "ec2:VolumeAttachment", "lb:TargetGroupAttachment",
@@ -32,13 +35,25 @@ POLICIES = {
     "kms:Key": "policy", "ec2:VpcEndpoint": "policy", "s3:BucketPolicy": "policy",
 }  # fmt: skip
 BLOCKED = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-# Other doors to the same things, by which a rule here would be passed by.
-FORBIDDEN = {
-    "ec2:SecurityGroupRule": "rules are resources of their own kind: vpc.SecurityGroupIngressRule",
-    "ec2:EipAssociation": "no host has a public address",
-    "iam:RolePolicyAttachment": "AWS's own policies allow more than is needed: iam.RolePolicy",
-    "iam:UserPolicy": "people come with their own rights, not with the stack",
-    "iam:AccessKey": "nothing here has a key that lasts",
+# All that the program makes: anything else is refused until somebody has thought of its rules.
+KINDS = {
+    "acm:Certificate", "acm:CertificateValidation", "budgets:Budget", "cloudwatch:LogGroup",
+    "dlm:LifecyclePolicy", "ebs:Volume", "ec2:Eip", "ec2:FlowLog", "ec2:Instance",
+    "ec2:InternetGateway", "ec2:NatGateway", "ec2:Route", "ec2:RouteTable",
+    "ec2:RouteTableAssociation", "ec2:SecurityGroup", "ec2:Subnet", "ec2:VolumeAttachment",
+    "ec2:Vpc", "ec2:VpcEndpoint", "iam:InstanceProfile", "iam:Policy", "iam:Role", "iam:RolePolicy",
+    "kms:Alias", "kms:Key", "lb:Listener", "lb:LoadBalancer", "lb:TargetGroup",
+    "lb:TargetGroupAttachment", "route53:Record", "s3:Bucket", "s3:BucketLifecycleConfiguration",
+    "s3:BucketObjectLockConfiguration", "s3:BucketPolicy", "s3:BucketPublicAccessBlock",
+    "s3:BucketServerSideEncryptionConfiguration", "s3:BucketVersioning",
+    "vpc:SecurityGroupEgressRule", "vpc:SecurityGroupIngressRule",
+}  # fmt: skip
+# What may stand for something else than a resource of its own, and so pass by a rule.
+WITHIN = {
+    "ec2:SecurityGroup": ("ingress", "egress"),
+    "ec2:RouteTable": ("routes",),
+    "iam:Role": ("managedPolicyArns", "inlinePolicies"),
+    "ec2:Instance": ("ebsBlockDevices", "networkInterfaces"),
 }
 
 
@@ -73,8 +88,6 @@ def encryption(view: View) -> Iterator[str]:
         root = host.inputs.get("rootBlockDevice") or {}
         if root.get("encrypted") is not True or not root.get("kmsKeyId"):
             yield f"the root disk of {host.name} is not encrypted with the stack's key"
-        if host.inputs.get("ebsBlockDevices"):
-            yield f"{host.name} has a volume that is no resource of its own"
     for group in view.of("cloudwatch:LogGroup"):
         if not group.inputs.get("kmsKeyId"):
             yield f"log group {group.name} is not encrypted with the stack's key"
@@ -118,21 +131,50 @@ def doors(view: View) -> Iterator[str]:
         if not _from_outside(rule):
             continue
         of = set(rule.leads.get("securityGroupId", ()))
-        port = rule.inputs.get("fromPort")
-        alone = rule.inputs.get("ipProtocol") == "tcp" and port == rule.inputs.get("toPort")
-        if not of or not of <= balancer - hosts or not alone or port not in OPEN:
+        if not of or not of <= balancer - hosts or _port(rule) not in OPEN:
             yield f"{rule.name} is open to the world"
-    for group in view.of("ec2:SecurityGroup"):
-        if group.inputs.get("ingress") or group.inputs.get("egress"):
-            yield f"security group {group.name} has rules that are no resources of their own"
+
+
+def _port(rule: Resource) -> int | None:
+    """Return the port of TCP that a rule is about, None where it is about more or another."""
+    port = rule.inputs.get("fromPort")
+    alone = rule.inputs.get("ipProtocol") == "tcp" and port == rule.inputs.get("toPort")
+    return port if alone else None
 
 
 def _from_outside(rule: Resource) -> bool:
-    """Tell whether a rule lets in what is not of the network: by address, or by a list of them."""
+    """Tell whether a rule is about more than the network: by address, or by a list of them."""
     if rule.inputs.get("cidrIpv6") or rule.inputs.get("prefixListId"):
         return True
     cidr = str(rule.inputs.get("cidrIpv4") or "")
     return cidr == UNKNOWN or (bool(cidr) and not ip_network(cidr).is_private)
+
+
+def ways_out(view: View) -> Iterator[str]:
+    """What hosts may begin outside is a port at a time, and of a few."""
+    for rule in view.of("vpc:SecurityGroupEgressRule"):
+        if _from_outside(rule) and _port(rule) not in OUT:
+            yield f"{rule.name} lets out more than tcp to one of {', '.join(map(str, OUT))}"
+
+
+def placement(view: View) -> Iterator[str]:
+    """Hosts lie in private subnets: those with no other way to the world than NAT."""
+    public = {
+        table
+        for route in view.of("ec2:Route")
+        if not route.inputs.get("natGatewayId")
+        for table in route.leads.get("routeTableId", ())
+    }
+    private = {
+        subnet
+        for joined in view.of("ec2:RouteTableAssociation")
+        if not public & set(joined.leads.get("routeTableId", ()))
+        for subnet in joined.leads.get("subnetId", ())
+    }
+    for host in view.of("ec2:Instance"):
+        where = set(host.leads.get("subnetId", ()))
+        if not where or not where <= private:
+            yield f"{host.name} lies in no private subnet"
 
 
 def ssh(view: View) -> Iterator[str]:
@@ -156,11 +198,12 @@ def rights(view: View) -> Iterator[str]:
     for resource, text in _policies(view):
         if text == UNKNOWN:
             continue
-        for wrong in unlisted(json.loads(text)):
+        for wrong in unlisted(json.loads(text), short(resource.type).partition(":")[0]):
             yield f"{resource.name} ({short(resource.type)}) allows {wrong}"
-    for role in view.of("iam:Role"):
-        if role.inputs.get("managedPolicyArns") or role.inputs.get("inlinePolicies"):
-            yield f"role {role.name} has policies that are no resources of their own"
+    for endpoint in view.of("ec2:VpcEndpoint"):
+        service = str(endpoint.inputs.get("serviceName")).rpartition(".")[2]
+        if not endpoint.inputs.get("policy") and service not in PLAIN_ENDPOINTS:
+            yield f"endpoint {endpoint.name} allows everything, of every account"
 
 
 def unjudged(view: View) -> list[str]:
@@ -247,17 +290,21 @@ def protection(view: View) -> Iterator[str]:
             yield f"{resource.name} ({short(resource.type)}) {otherwise}"
 
 
-def forbidden(view: View) -> Iterator[str]:
-    """No resource of a kind by which another rule would be passed by."""
+def kinds(view: View) -> Iterator[str]:
+    """Nothing that no rule knows, in itself or within something else."""
     for resource in view.resources:
-        if why := FORBIDDEN.get(short(resource.type)):
-            yield f"{resource.name} ({short(resource.type)}): {why}"
+        kind = short(resource.type)
+        if resource.type.startswith("aws:") and kind not in KINDS:
+            yield f"{resource.name} ({kind}) is of a kind that no rule judges"
+        for key in WITHIN.get(kind, ()):
+            if resource.inputs.get(key):
+                yield f"{resource.name} ({kind}) has {key} that are no resources of their own"
 
 
 RULES: dict[str, Callable[[View], Iterator[str]]] = {
     rule.__name__: rule
     for rule in (
-        parents, tags, encryption, keys, addresses, doors, ssh, metadata, rights, roles, buckets,
-        flows, protection, forbidden,
+        parents, tags, encryption, keys, addresses, placement, doors, ways_out, ssh, metadata,
+        rights, roles, buckets, flows, protection, kinds,
     )
 }  # fmt: skip

@@ -26,7 +26,7 @@ NUMBERS = {
     "monitor_hosts": 0,
     "simulator_hosts": 0,
 }
-# What the command line may say too. `state` is for `./dash` and not for this program: ops/state.py
+# What the command line may say too. Where `state` lies is for `./dash` to know: ops/state.py
 KNOWN = ("provider", *NUMBERS, *aws_settings.KEYS, "state")
 MOST_HOSTS = 9  # of one kind: the addresses of a kind are ten apart
 
@@ -44,6 +44,7 @@ class Settings:
     monitor_hosts: int
     simulator_hosts: int
     cloud: aws_settings.CloudSettings | None = None  # of a stack on AWS
+    shared: bool = False  # its state lies in a bucket: several operators may work with it
 
 
 def load(root: Path) -> Settings:
@@ -126,6 +127,7 @@ def choose(stack: Stack, configured: Callable[[str], Any], overrides: dict[str, 
         provider=provider,
         chaos=chaos == "true",
         cloud=aws_settings.choose(stack.name, value) if provider == "aws" else None,
+        shared=provider == "aws" and bool(overrides.get("state", configured("state"))),
         **numbers,
     )
 

@@ -1,4 +1,4 @@
-"""Release artifacts: `python -m ops.artifact build|verify|pick` (format: docs/architecture.md).
+"""Release artifacts: `python -m ops.artifact build|verify|take` (format: docs/architecture.md).
 
 An artifact holds the service, its migrations and every wheel it needs, and comes out byte for byte
 the same from the same tree, whoever builds it, where and when.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import platform as host
 import re
 import shutil
@@ -19,7 +18,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, StackError
 from ops import archive, sbom, version, wheelhouse
 from ops.version import BuildError
 
@@ -168,40 +166,6 @@ def take(path: Path, out: Path) -> Artifact:
     return found
 
 
-def pick(stack_name: str, root: Path, out: Path) -> Artifact:
-    """Return the artifact that another stack's last release operation put in service.
-
-    Args:
-        stack_name: lab, staging or production.
-        root: the checkout whose stacks are meant.
-        out: directory of artifacts.
-
-    Raises:
-        BuildError: when that stack's last operation did not end well, or its artifact is not here.
-    """
-    try:
-        state_dir = Stack(root.absolute(), stack_name, os.environ.get("DASH_LAB", "")).directory
-    except StackError as error:
-        raise BuildError(str(error)) from None
-    path = state_dir / "operation.json"
-    try:
-        operation = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise BuildError(
-            f"{path} tells of no release: type ./dash deploy --stack {stack_name} first"
-        ) from None
-    found = operation.get("entry") or operation.get("plan") or {}
-    if operation.get("outcome") not in {"done", "noop"} or not found.get("digest"):
-        raise BuildError(
-            f"the last operation on {stack_name} ended as {operation.get('outcome')}: what it runs "
-            f"was not proved; type ./dash deploy --stack {stack_name} first"
-        )
-    wanted = out / archive.file_name(found["version"], found["digest"])
-    if not wanted.exists():
-        raise BuildError(f"{wanted} is not here: copy it from the machine that built it")
-    return inspect(wanted)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops.artifact", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -210,7 +174,6 @@ def _parser() -> argparse.ArgumentParser:
         ("build", "build the artifact of a checkout"),
         ("verify", "check an artifact"),
         ("take", "check an artifact from elsewhere and keep a copy"),
-        ("pick", "find the artifact that another stack runs"),
     ):
         sub = verbs.add_parser(verb, help=words)
         sub.add_argument("--json", action="store_true", help="one JSON document instead of words")
@@ -222,8 +185,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--out", type=Path, help="default: <source>/.dash/artifacts")
         if verb == "build":
             sub.add_argument("--machine", default=host.machine(), help="the hosts', as uname -m")
-        elif verb == "pick":
-            sub.add_argument("--stack", required=True, help="lab, staging or production")
     return parser
 
 
@@ -237,10 +198,8 @@ def main(argv: list[str] | None = None) -> int:
             out = args.out or args.source / ".dash" / "artifacts"
             if args.verb == "build":
                 found = build(args.source, out, args.machine)
-            elif args.verb == "take":
-                found = take(args.file, out)
             else:
-                found = pick(args.stack, args.source, out)
+                found = take(args.file, out)
     except (BuildError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from ops import leftovers, playbook, preflight, pulumi, smoke, tools, tunnel
+from ops import leftovers, playbook, preflight, pulumi, smoke, state, tools, tunnel
 from ops.console import ExitCode, Steps, UserError, seconds
 
 if TYPE_CHECKING:
@@ -69,7 +69,12 @@ class Run:
                 tools.resolve(tunnel.PLUGIN, tell)
 
     def hosts(self) -> str:
-        """Make or mend the hosts: `pulumi up`. Returns what changed in a few words."""
+        """Make or mend the hosts: `pulumi up`. Returns what changed in a few words.
+
+        Raises:
+            UserError: they could not be made; on AWS, nobody said where the state is kept.
+        """
+        state.required(self.session.names)
         with self.steps.step("hosts", "pulumi up") as step:
             step.note = pulumi.up(self.session.names, step.tell)
         return step.note

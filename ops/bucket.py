@@ -1,6 +1,7 @@
-"""Make the bucket that holds a stack's state and the key of its secrets: `./dash infra bootstrap`.
+"""Make the bucket of a stack's state, its key, and the ssh key: `./dash infra bootstrap`.
 
-Each step looks first and may be run again. Nothing here is Pulumi's: it needs both to begin.
+They outlive the stack, as do its secrets, which the same key encrypts: a stack that is made again
+reads them. Each step looks first and may be run again. Nothing here is Pulumi's, which needs it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dash.platform.plugins.module_utils import refusals
-from ops import state
+from ops import login, state
 from ops.console import UserError
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Bootstrap:
         if self._bucket():
             self.done.append(f"bucket {self.name}")
         self._closed(key)
+        if login.offer(self.stack, self.region):
+            self.done.append("ssh key in the Parameter Store")
         if state.remember(self.stack, self.url):
             self.done.append(f"dash:state in {state.file(self.stack).name} (commit it)")
 
@@ -88,7 +91,7 @@ class Bootstrap:
             if _code(error) != "NotFoundException":
                 raise
             made = kms.create_key(
-                Description=f"Dash {self.stack.name}: Pulumi's secrets",
+                Description=f"Dash {self.stack.name}: Pulumi's state, secrets",
                 Tags=[{"TagKey": k, "TagValue": v} for k, v in self._tags().items()],
             )["KeyMetadata"]
             kms.create_alias(AliasName=alias, TargetKeyId=made["KeyId"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -13,7 +14,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import Abort, TyperException
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import STACKS
+from ansible_collections.dash.platform.plugins.module_utils.stack import STACKS, addressed
 from ops import session, variables
 from ops.commands import access, chaos, hosts, infra, load, machine, options, release, report
 from ops.console import ExitCode, UserError
@@ -97,8 +98,15 @@ def main(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 -- the last resort: one line, the rest in a file
-        return _fail(argv, _unexpected(error), ExitCode.FAILED)
+        return _fail(argv, _unexpected(error, _stack(argv)), ExitCode.FAILED)
     return int(result or 0)
+
+
+def _stack(argv: list[str]) -> str:
+    """Return the stack that a command line is about, also one that could not be read to its end."""
+    said = re.findall(r"--stack[ =](\S+)", " ".join(argv))
+    found = said[-1] if said else os.environ.get("DASH_STACK", "")
+    return found if found in STACKS else "lab"
 
 
 def _usage(error: TyperException) -> str:
@@ -108,10 +116,9 @@ def _usage(error: TyperException) -> str:
     return f"{error.format_message().rstrip('.')}: see {path} --help"
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected(error: Exception, stack: str) -> str:
     """Keep the traceback in a file and return a line that names it."""
-    stack = os.environ.get("DASH_STACK", "")
-    logs: Path = session.ROOT / ".dash" / (stack if stack in STACKS else "lab") / "logs"
+    logs: Path = session.ROOT / ".dash" / stack / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{time.strftime('%Y%m%dT%H%M%S')}-error.log"
     log.write_text("".join(traceback.format_exception(error)), "utf-8")
@@ -121,6 +128,7 @@ def _unexpected(error: Exception) -> str:
 
 def _fail(argv: list[str], line: str, code: ExitCode) -> int:
     """Say what went wrong in one line, as a document with `--json`; return the exit code."""
+    line = addressed(line, _stack(argv))
     if "--json" in argv:
         document = {"outcome": "failed", "exit_code": int(code), "line": line}
         sys.stdout.write(json.dumps(document) + "\n")

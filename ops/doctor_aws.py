@@ -19,6 +19,9 @@ DEB = (
     "https://s3.amazonaws.com/session-manager-downloads/plugin/latest/ubuntu_64bit/"
     "session-manager-plugin.deb"
 )
+CLI = (  # Debian 13 has the package awscli, Ubuntu has none since 24.04
+    "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
+)
 INSTALL = f"curl -fsSO {DEB} && sudo dpkg -i session-manager-plugin.deb"
 BUILD = f".dash/venv/bin/python -m ops.tools {tunnel.PLUGIN}"
 WAIT = 5  # seconds for a connection: who has no network is told so soon
@@ -72,4 +75,4 @@ def cli(environ: Mapping[str, str]) -> Check:
     if found := shutil.which("aws", path=environ.get("PATH", "")):
         return Check("aws", Level.OK, found)
     seen = "not installed: only signing in by SSO and looks by hand need it"
-    return Check("aws", Level.NOTE, seen, "sudo apt-get install -y awscli")
+    return Check("aws", Level.NOTE, seen, CLI)

@@ -51,22 +51,28 @@ class Way:
 
 
 def ways(found: Mapping[str, Mapping[str, Any]], local: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return what it takes to bring every service: the first host of its kind.
+    """Return what it takes to bring every service: of the first host of its kind, or the n-th.
 
     Args:
         found: hosts as the inventory has them.
-        local: our ports, by service.
+        local: our ports, by service: grafana is that of the first monitor, grafana-2 the second's.
     """
     from ansible_collections.dash.platform.plugins.module_utils import controller  # noqa: PLC0415 -- the helper has no use for it
 
-    made = []
-    for role in dict.fromkeys(OF[service] for service in local):
-        names = sorted(name for name, known in found.items() if known["dash_role"] == role)
-        for known in (found[name] for name in names[:1]):
-            ports = {p: PORTS[service] for service, p in local.items() if OF[service] == role}
-            command = controller.ssh_command(known)
-            made.append({"command": command, "address": known["dash_address"], "ports": ports})
-    return made
+    wanted: dict[str, dict[int, int]] = {}
+    for name, port in local.items():
+        service, _, number = name.partition("-")
+        hosts = sorted(host for host, known in found.items() if known["dash_role"] == OF[service])
+        for host in hosts[int(number or 1) - 1 :][:1]:
+            wanted.setdefault(host, {})[port] = PORTS[service]
+    return [
+        {
+            "command": controller.ssh_command(found[host]),
+            "address": found[host]["dash_address"],
+            "ports": ports,
+        }
+        for host, ports in wanted.items()
+    ]
 
 
 def keep(wanted: Sequence[Way], parent: int) -> None:

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -81,15 +82,23 @@ def parse(answer: str) -> list[Line]:
 
 
 def ask(session: Session, query: str, limit: int) -> list[Line]:
-    """Return the newest lines that a question finds, oldest first.
+    """Return the newest lines that the first Loki which answers finds, oldest first.
 
     Raises:
         UserError: the stack has no monitor, or Loki gives no answer.
     """
-    hosts = inventory.hosts(session)
-    monitor = next((each for each in hosts.values() if each.get("dash_role") == "monitor"), None)
-    if monitor is None:
+    hosts = sorted(inventory.hosts(session).items())
+    monitors = [each for _, each in hosts if each.get("dash_role") == "monitor"]
+    if not monitors:
         raise UserError(f"{session.stack} has no monitor: ./dash logs HOST shows a host's journal")
+    for monitor in monitors[:-1]:
+        with suppress(UserError):
+            return _ask(monitor, query, limit)
+    return _ask(monitors[-1], query, limit)
+
+
+def _ask(monitor: dict[str, Any], query: str, limit: int) -> list[Line]:
+    """Ask the Loki of one monitor. Raises UserError: it gives no answer."""
     argv = [*inventory.ssh(monitor), command(query, limit, time.time())]
     try:
         done = subprocess.run(

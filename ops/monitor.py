@@ -1,4 +1,7 @@
-"""Ask the stack's Prometheus, Alertmanager and Grafana, where it has them."""
+"""Ask the stack's Prometheus, Alertmanager and Grafana, where it has them.
+
+Where there are several monitors, each knows all: the first that answers is believed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,12 +52,34 @@ def notifiable(session: Session) -> list[dict[str, Any]]:
 
 
 def ask(session: Session, service: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 -- any JSON value
-    """Return what a service of the monitor answers, to a POST where there is a body.
+    """Return what a service of the first monitor that answers says; a body is posted to it.
 
     Raises:
         Silent: there is no answer, or it refuses.
     """
-    address = session.address(service)
+    said = []
+    for number in range(1, max(1, session.monitors) + 1):
+        try:
+            return _ask(session, session.address(service, number), service, path, body)
+        except Silent as error:
+            said.append(str(error))
+    raise Silent("; ".join(said))
+
+
+def answering(session: Session) -> str:
+    """Return the address of the first Prometheus that answers; of the first, where none does."""
+    first = session.address("prometheus")
+    for number in range(1, session.monitors + 1) if session.monitors > 1 else ():
+        address = session.address("prometheus", number)
+        with suppress(Silent):
+            _ask(session, address, "prometheus", "/api/v1/status/buildinfo", None)
+            return address
+    return first
+
+
+def _ask(
+    session: Session, address: str, service: str, path: str, body: dict[str, Any] | None
+) -> Any:  # noqa: ANN401 -- any JSON value
     try:
         secret = session.state_dir / "secrets" / f"{service}_password"
         context = ssl.create_default_context(cafile=str(session.state_dir / "ca.pem"))

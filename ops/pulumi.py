@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dash.platform.plugins.module_utils import refusals
-from ops import process, state, tools
+from ops import login, process, state, tools
 from ops.console import UserError
 
 if TYPE_CHECKING:
@@ -159,8 +159,13 @@ def _fail(what: str, text: str, stack: str, where: str = "") -> UserError:
     return UserError(f"pulumi {what} failed: {line.strip()}{where}")
 
 
-def _select(stack: Stack) -> None:
-    """Make sure that the stack is known to the backend."""
+def select(stack: Stack) -> None:
+    """Make sure that the stack is known to the backend, and the ssh key of a team's is here.
+
+    Raises:
+        UserError: the backend refuses, or the key cannot be had.
+    """
+    login.take(stack)
     known = stack.directory / "pulumi" / ".pulumi" / "stacks" / "dash" / f"{stack.name}.json"
     if known.exists() and not state.shared(stack):
         return
@@ -176,7 +181,7 @@ def _select(stack: Stack) -> None:
 def up(stack: Stack, on_line: Callable[[str], None] = lambda _line: None) -> str:
     """Make or mend the hosts and return what changed in a few words. Raises UserError."""
     on_line(f"pulumi up on stack {stack.name}")
-    _select(stack)
+    select(stack)
     resources = _change(stack, on_line, "up").rpartition("Resources:")[2]
     changed = [f"{number} {verb}" for _, number, verb in CHANGES.findall(resources)]
     return ", ".join(changed) or "nothing to change"
@@ -184,7 +189,7 @@ def up(stack: Stack, on_line: Callable[[str], None] = lambda _line: None) -> str
 
 def preview(stack: Stack) -> str:
     """Return what `pulumi preview` says. Raises UserError."""
-    _select(stack)
+    select(stack)
     done = _run(stack, "preview", "--stack", stack.name, *state.configuration(stack))
     if done.returncode:
         raise _fail("preview", done.stdout + done.stderr, stack.name)
@@ -193,7 +198,7 @@ def preview(stack: Stack) -> str:
 
 def preview_document(stack: Stack) -> str:
     """Return the preview as a program reads it, with what does not change. Raises UserError."""
-    _select(stack)
+    select(stack)
     words = ("--json", "--show-sames", "--stack", stack.name, *state.configuration(stack))
     done = _run(stack, "preview", *words)
     if done.returncode:

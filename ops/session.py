@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from rich.console import Console
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, addressed
 from ops import variables
 from ops.console import Steps, Timings, UsageError, UserError
 
@@ -88,8 +88,16 @@ class Session:
         found = re.search(r"^\s*dash:provider:\s*['\"]?(\w+)", text, re.MULTILINE)
         return found[1] if found else ""
 
-    def address(self, service: str) -> str:
-        """Return where this machine reaches a service: http, https, preview, grafana, ….
+    @property
+    def monitors(self) -> int:
+        """Return how many monitors the stack's settings give it."""
+        from ops import state  # noqa: PLC0415 -- not every verb needs it
+
+        said = state.settings(self.names).get("monitor_hosts", "1")
+        return int(said) if said.isdecimal() else 1  # what cannot be is refused by Pulumi's program
+
+    def address(self, service: str, number: int = 1) -> str:
+        """Return where this machine reaches a service: http, https, preview, the n-th grafana, ….
 
         In a cloud the public ones have the stack's domain. The others come to this machine by ssh,
         to the same ports that a lab has (`./dash open --forward`).
@@ -99,7 +107,7 @@ class Session:
             from ops import state  # noqa: PLC0415 -- not every verb needs it
 
             return f"{scheme}://{state.settings(self.names).get('domain', 'localhost')}"
-        return f"{scheme}://127.0.0.1:{self.names.port(service)}"
+        return f"{scheme}://127.0.0.1:{self.names.port(service, number)}"
 
     def programs(self) -> dict[str, str]:
         """Return the environment in which pulumi, ansible and podman work on this stack."""
@@ -151,9 +159,11 @@ class Session:
     def show(self, document: Mapping[str, Any], human: RenderableType) -> None:
         """Print the document with `--json`, else what a person reads."""
         if self.json:
-            self.out.out(json.dumps(document, indent=2, sort_keys=True), highlight=False)
+            named = {"line": addressed(document["line"], self.stack)} if "line" in document else {}
+            text = json.dumps({**document, **named}, indent=2, sort_keys=True)
+            self.out.out(text, highlight=False)
         elif isinstance(human, str):
-            self.out.out(human, highlight=False)
+            self.out.out(addressed(human, self.stack), highlight=False)
         else:
             self.out.print(human)
 

@@ -52,14 +52,27 @@ def shared(stack: Stack) -> str:
     return found.get("state", "") if found.get("provider") == "aws" else ""
 
 
+def required(stack: Stack) -> None:
+    """See that others find a stack in a cloud, before anything of it is made.
+
+    Raises:
+        UserError: it would be known to this machine alone.
+    """
+    if settings(stack).get("provider") == "aws" and not shared(stack):
+        raise UserError(
+            f"{file(stack).name} has no dash:state, so this machine alone would know what there "
+            f"is. Next: ./dash --stack {stack.name} infra bootstrap"
+        )
+
+
 def url(stack: Stack) -> str:
     """Return Pulumi's backend of the stack."""
     return shared(stack) or f"file://{stack.directory / 'pulumi'}"
 
 
 def alias(stack: Stack) -> str:
-    """Return the name of the KMS key by which Pulumi keeps secrets."""
-    return f"alias/{stack.prefix}-state"
+    """Return the name of the KMS key of what outlives the stack: its state and its secrets."""
+    return stack.key_alias("state")
 
 
 def creation(stack: Stack) -> list[str]:

@@ -37,7 +37,7 @@ def document(session: Session) -> dict[str, str]:
     }
     if monitor.present(session):
         found |= {
-            "prometheus": session.address("prometheus"),
+            "prometheus": monitor.answering(session),
             "prometheus_user": monitor.USER,
             "prometheus_password_file": str(session.state_dir / "secrets" / "prometheus_password"),
         }

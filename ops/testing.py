@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.console import ExitCode, Timings, UserError, seconds
-from ops.testsuites import catalogue, coverage, junit, lab, machine, parts, state
+from ops.testsuites import catalogue, coverage, junit, lab, machine, parts, role_hosts, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,6 +200,8 @@ class Run:
         place = parts.Place(root=self.place.root, env={**self.place.env, **env}, say=say)
         if name == "e2e":
             self._with_lab(place, todo)
+        elif name == "roles":
+            self._with_role_hosts(place, todo)
         else:
             self._each(place, todo, self.budget(name))
 
@@ -222,6 +224,16 @@ class Run:
             down = parts.Part(suite="e2e", name="e2e-down", argv=())
             if with_lab.wrong:
                 self.take(parts.fail(down, place, "; ".join(with_lab.wrong)))
+
+    def _with_role_hosts(self, place: Place, todo: list[Part]) -> None:
+        """Run parts with no scenario's host before them and none after, whatever ended them."""
+        role_hosts.remove(place.root)
+        try:
+            self._each(place, todo, self.budget("roles"))
+        finally:
+            if wrong := role_hosts.remove(place.root):
+                left = parts.Part(suite="roles", name="roles-hosts", argv=())
+                self.take(parts.fail(left, place, wrong))
 
     def _each(self, place: Place, todo: list[Part], left: float) -> None:
         for part in todo:

@@ -1,8 +1,9 @@
 """Who a host is to AWS: one IAM role for each kind, with what that kind does and nothing more.
 
-Secrets are read where playbooks run, so no host may read any. Operators come through Systems
-Manager; the agent's rights stand here and not in AWS's managed policy, which reads every parameter
-of the account.
+Secrets are read where playbooks run, so no host may read any. Artifacts come by addresses that an
+operator signs for a quarter of an hour (plugin_utils/bucket.py), so no host may read those either.
+Operators come through Systems Manager; the agent's rights stand here and not in AWS's managed
+policy, which reads every parameter of the account.
 """
 
 from __future__ import annotations
@@ -51,7 +52,6 @@ def work(place: Place, kind: str) -> list[dict[str, Any]]:
         ]
 
     return {
-        "app": bucket("Artifacts", "artifacts", ["s3:GetObject"]),
         # Nothing is deleted from there: the bucket's lifecycle does that
         "db": bucket(
             "Backups", "backups", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]

@@ -1,5 +1,6 @@
-"""The stack's own KMS keys: one for disks, one for buckets and logs, one for secrets.
+"""The stack's own KMS keys: one for disks, one for buckets and logs.
 
+Secrets outlive the stack, so their key does too: `./dash infra bootstrap` makes it (ops/bucket.py).
 Who may use a key stands in its own policy. `*` as the resource there means the key itself.
 """
 
@@ -18,14 +19,11 @@ if TYPE_CHECKING:
 
     from infra.aws.place import Place
 
-USES = {
-    "disks": "disks of hosts",
-    "storage": "buckets and flow logs",
-    "secrets": "secrets in the Parameter Store",  # pragma: allowlist secret
-}
-READ, WRITE = ["kms:Decrypt"], ["kms:Decrypt", "kms:GenerateDataKey"]
-OF_BUCKETS = {"app": READ, "db": WRITE, "monitor": WRITE}  # kinds of host that use buckets
-WAIT = {True: 30, False: 7}  # days before a key that is removed is gone, by protection
+USES = {"disks": "disks of hosts", "storage": "buckets and flow logs"}
+OF_BUCKETS = ("db", "monitor")  # kinds of host that use buckets
+# Days before a key that is removed is gone, the most that there are: as long as backups are locked.
+# By protection it would be shorter where it counts, as that ends before a stack does.
+WAIT = 30
 
 
 def policy(place: Place, use: str, kinds: tuple[str, ...]) -> dict[str, Any]:
@@ -40,11 +38,11 @@ def policy(place: Place, use: str, kinds: tuple[str, ...]) -> dict[str, Any]:
     found = [statement("Account", ["kms:*"], ["*"], principal=owner)]
     if use != "storage":
         return document(found)
-    s3 = {"StringEquals": {"kms:ViaService": f"s3.{place.cloud.region}.amazonaws.com"}}
+    s3 = place.through("s3")
     found += [
         statement(
             f"Buckets{kind.capitalize()}",
-            OF_BUCKETS[kind],
+            ["kms:Decrypt", "kms:GenerateDataKey"],
             ["*"],
             principal={"AWS": place.role_arn(kind)},
             condition=s3,
@@ -89,14 +87,14 @@ class Keys(ComponentResource):
                 use,
                 description=f"Dash {place.stack.name}: {words}",
                 enable_key_rotation=True,
-                deletion_window_in_days=WAIT[protect],
+                deletion_window_in_days=WAIT,
                 policy=json.dumps(policy(place, use, tuple(roles))),
                 tags=place.tags(use, "keys"),
                 opts=ResourceOptions(parent=self, protect=protect, depends_on=list(roles.values())),
             )
             aws.kms.Alias(
                 use,
-                name=f"alias/{place.prefix}-{use}",
+                name=place.alias(use),
                 target_key_id=key.id,
                 opts=ResourceOptions(parent=self),
             )

@@ -24,7 +24,7 @@ class Operators(ComponentResource):
     def __init__(
         self,
         place: Place,
-        keys: list[Output[str]],
+        storage: Output[str],
         certificate: Output[str],
         opts: ResourceOptions,
     ) -> None:
@@ -33,8 +33,8 @@ class Operators(ComponentResource):
             "operators",
             name=place.role("operators"),
             description=f"Run the playbooks of Dash's stack {place.stack.name}",
-            policy=Output.all(certificate, *keys).apply(
-                lambda arns: json.dumps(allowed(place, arns[1:], arns[0]))
+            policy=Output.all(certificate, storage).apply(
+                lambda arns: json.dumps(allowed(place, *arns))
             ),
             tags=place.tags("operators", "access"),
             opts=ResourceOptions(parent=self),
@@ -42,20 +42,52 @@ class Operators(ComponentResource):
         self.register_outputs({"name": place.role("operators")})
 
 
-def allowed(place: Place, keys: list[str], certificate: str) -> dict[str, Any]:
+def allowed(place: Place, certificate: str, storage: str) -> dict[str, Any]:
     """Return what an operator may do.
 
     Args:
         place: the stack.
-        keys: ARNs of the keys of its secrets and buckets.
         certificate: the ARN of what the playbooks put on the edges, with its key.
+        storage: the ARN of the key of its buckets.
     """
-    session = f"arn:aws:ssm:{place.cloud.region}::document/AWS-StartSSHSession"
+    artifacts = f"arn:aws:s3:::{place.bucket('artifacts')}"
     return document([
+        *_hosts(place),
+        statement(
+            "Secrets",
+            [f"ssm:{verb}Parameter" for verb in ("Get", "Put", "Delete")]
+            + ["ssm:GetParametersByPath"],
+            [place.arn("ssm", f"parameter{place.secrets_path}*"),
+             place.arn("ssm", f"parameter{place.secrets_path.rstrip('/')}")],
+        ),
+        *_state(place),
+        statement(
+            "BucketsKey",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            [storage],
+            condition=place.through("s3"),
+        ),
+        statement("Certificate", ["acm:ExportCertificate"], [certificate]),
+        # Without it S3 does not tell what is missing from what is not allowed
+        statement("ArtifactsList", ["s3:ListBucket"], [artifacts]),
+        statement(
+            "ArtifactsObjects",
+            ["s3:GetObject", "s3:PutObject"],
+            [f"{artifacts}/*"],
+        ),
+    ])  # fmt: skip
+
+
+def _hosts(place: Place) -> list[dict[str, Any]]:
+    """Return what it takes to find the hosts, to come to them, and to read what one said."""
+    session = f"arn:aws:ssm:{place.cloud.region}::document/AWS-StartSSHSession"
+    hosts = [place.arn("ec2", "instance/*")]
+    return [
+        statement("Look", ["ec2:DescribeInstances", "ec2:DescribeTags"], ["*"]),
         statement(
             "SshHosts",
             ["ssm:StartSession"],
-            [place.arn("ec2", "instance/*")],
+            hosts,
             condition={"StringEquals": {"ssm:resourceTag/dash:stack": place.stack.name}},
         ),
         statement("SshDocument", ["ssm:StartSession"], [session]),
@@ -64,18 +96,33 @@ def allowed(place: Place, keys: list[str], certificate: str) -> dict[str, Any]:
             ["ssm:TerminateSession", "ssm:ResumeSession"],
             ["arn:aws:ssm:*:*:session/${aws:userid}-*"],
         ),
+        # Of a host that never became reachable
         statement(
-            "Secrets",
-            ["ssm:GetParameter", "ssm:GetParametersByPath", "ssm:PutParameter"],
-            [place.arn("ssm", f"parameter{place.secrets_path}*"),
-             place.arn("ssm", f"parameter{place.secrets_path.rstrip('/')}")],
+            "Rescue",
+            ["ec2:GetConsoleOutput"],
+            hosts,
+            condition={"StringEquals": {"aws:ResourceTag/dash:stack": place.stack.name}},
         ),
-        statement("Keys", ["kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"], keys),
-        statement("Certificate", ["acm:ExportCertificate"], [certificate]),
-        statement("Look", ["ec2:DescribeInstances", "ec2:DescribeTags"], ["*"]),
+    ]
+
+
+def _state(place: Place) -> list[dict[str, Any]]:
+    """Return what it takes to read the stack's outputs, and to keep secrets under the same key.
+
+    Bucket and key are the bootstrap's (ops/bucket.py): here they are names.
+    """
+    named = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": place.alias("state")}}
+    bucket = f"arn:aws:s3:::{place.bucket('state')}"
+    key = [place.arn("kms", "key/*")]
+    return [
+        statement("StateList", ["s3:ListBucket"], [bucket]),
+        statement("StateObjects", ["s3:GetObject"], [f"{bucket}/*"]),
+        statement("StateKey", ["kms:Decrypt"], key, condition=named),
+        # The second is for a value beyond 4 KB, which has a key of its own
         statement(
-            "ArtifactsObjects",
-            ["s3:GetObject", "s3:PutObject"],
-            [f"arn:aws:s3:::{place.bucket('artifacts')}/*"],
+            "SecretsKey",
+            ["kms:Encrypt", "kms:GenerateDataKey"],
+            key,
+            condition=named | place.through("ssm"),
         ),
-    ])  # fmt: skip
+    ]

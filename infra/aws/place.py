@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import STACKS
 
@@ -39,7 +39,15 @@ class Place:
     @property
     def secrets_path(self) -> str:
         """Where the stack's secrets lie in the Parameter Store."""
-        return f"/dash/{self.stack.name}/"
+        return self.stack.secrets_path
+
+    def alias(self, use: str) -> str:
+        """Return the name of a KMS key of the stack."""
+        return self.stack.key_alias(use)
+
+    def through(self, service: str) -> dict[str, Any]:
+        """Return the condition that a key is used by a service of AWS alone, in somebody's name."""
+        return {"StringEquals": {"kms:ViaService": f"{service}.{self.cloud.region}.amazonaws.com"}}
 
     def bucket(self, use: str) -> str:
         """Return the name of a bucket: with the account in it, nobody else has it by chance."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,57 +15,110 @@ if TYPE_CHECKING:
 
 VERSION = "2012-10-17"
 _OBJECTS = r"arn:aws:s3:::dash-[a-z0-9-]+-(artifacts|backups|loki)-[0-9]{12}/\*"
+_KEYS = r"arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/\*"
 _SNAPSHOTS = r"arn:aws:ec2:[a-z0-9-]+::snapshot/\*"
-# statement -> (every `*` in it matches this, why it has to be)
-WILDCARDS: dict[str, tuple[str, str]] = {
-    "OwnBuckets": (
-        rf"\*|{_OBJECTS}",
-        "an endpoint's policy is for whoever comes through it; what they may is in their own role",
+ALL = r"\*"
+NEGATED = ("NotAction", "NotResource", "NotPrincipal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wildcard:
+    """What a statement with a `*` in it may say.
+
+    Attributes:
+        why: the reason for it.
+        resources: each resource with a `*` matches it.
+        actions: each action matches it; "" where no action has a `*` and any may stand there.
+        principals: each principal with a `*` matches it.
+        of: the service of the resources whose policies may hold it.
+    """
+
+    why: str
+    resources: str = ""
+    actions: str = ""
+    principals: str = ""
+    of: str = "iam"
+
+
+_BUCKET = Wildcard(why="all objects of one bucket", resources=_OBJECTS)
+_BOOTSTRAP_KEY = Wildcard(
+    why="the bootstrap makes that key; the condition leaves the one of its name", resources=_KEYS
+)
+_HOSTS = Wildcard(
+    why="hosts come and go; the condition leaves those of the stack",
+    resources=r"arn:aws:ec2:[a-z0-9-]+:[0-9]{12}:instance/\*",
+)
+_LOOK = Wildcard(
+    why="EC2's descriptions cannot be narrowed to a resource",
+    resources=ALL,
+    actions=r"ec2:Describe[A-Za-z]+",
+)
+_USE_OF_KEY = Wildcard(
+    why="in a key's policy * is this key", resources=ALL, actions=r"kms:[A-Za-z]+", of="kms"
+)
+WILDCARDS: dict[str, Wildcard] = {
+    "OwnBuckets": Wildcard(
+        why="an endpoint's policy is for whoever comes through it; what they may is in their role",
+        resources=_OBJECTS,
+        principals=ALL,
+        of="ec2",
     ),
-    "Agent": (
-        r"\*",
-        "its channels have no ARN, and AWS's own smallest policy for it is no narrower",
+    "AgentPackage": Wildcard(
+        why="the agent's package lies in a public bucket of AWS, under a path that AWS chooses",
+        resources=r"arn:aws:s3:::amazon-ssm-[a-z0-9-]+/\*",
+        principals=ALL,
+        of="ec2",
     ),
-    "ArtifactsObjects": (_OBJECTS, "all objects of one bucket"),
-    "BackupsObjects": (_OBJECTS, "all objects of one bucket"),
-    "LogsObjects": (_OBJECTS, "all objects of one bucket"),
-    "FlowStreams": (
-        r"arn:aws:logs:[a-z0-9-]+:[0-9]{12}:log-group:/dash/[a-z0-9-]+/flow:\*",
-        "all streams of one group: AWS names them after network interfaces",
+    "Agent": Wildcard(
+        why="its channels have no ARN, and AWS's own smallest policy for it is no narrower",
+        resources=ALL,
+        actions=r"(ssm:UpdateInstanceInformation|(ssmmessages|ec2messages):[A-Za-z]+)",
     ),
-    "SnapshotSource": (
-        r"arn:aws:ec2:[a-z0-9-]+:[0-9]{12}:volume/\*",
-        "ids of volumes are not known before; the condition leaves those of the stack",
+    "ArtifactsObjects": _BUCKET,
+    "BackupsObjects": _BUCKET,
+    "LogsObjects": _BUCKET,
+    "StateObjects": Wildcard(
+        why="all objects of one bucket: Pulumi's state of one stack",
+        resources=r"arn:aws:s3:::dash-[a-z0-9-]+-state-[0-9]{12}/\*",
     ),
-    "SnapshotMake": (_SNAPSHOTS, "a snapshot that is to be has no id yet"),
-    "SnapshotRemove": (_SNAPSHOTS, "as with volumes: the condition leaves those of the stack"),
-    "SnapshotTag": (_SNAPSHOTS, "the condition leaves tags that are given while one is made"),
-    "SnapshotLook": (r"\*", "EC2's descriptions cannot be narrowed to a resource"),
-    "SshHosts": (
-        r"arn:aws:ec2:[a-z0-9-]+:[0-9]{12}:instance/\*",
-        "hosts come and go; the condition leaves those of the stack",
+    "StateKey": _BOOTSTRAP_KEY,
+    "SecretsKey": _BOOTSTRAP_KEY,
+    "FlowStreams": Wildcard(
+        why="all streams of one group: AWS names them after network interfaces",
+        resources=r"arn:aws:logs:[a-z0-9-]+:[0-9]{12}:log-group:/dash/[a-z0-9-]+/flow:\*",
     ),
-    "SshOwn": (
-        r"arn:aws:ssm:\*:\*:session/\$\{aws:userid\}-\*",
-        "sessions are named after who began them: one's own and no others",
+    "SnapshotSource": Wildcard(
+        why="ids of volumes are not known before; the condition leaves those of the stack",
+        resources=r"arn:aws:ec2:[a-z0-9-]+:[0-9]{12}:volume/\*",
     ),
-    "Secrets": (
-        r"arn:aws:ssm:[a-z0-9-]+:[0-9]{12}:parameter/dash/[a-z]+/\*",
-        "all secrets of one stack",
+    "SnapshotMake": Wildcard(why="a snapshot that is to be has no id yet", resources=_SNAPSHOTS),
+    "SnapshotRemove": Wildcard(
+        why="as with volumes: the condition leaves those of the stack", resources=_SNAPSHOTS
     ),
-    "Look": (r"\*", "EC2's descriptions cannot be narrowed to a resource"),
-    "Account": (
-        r"\*|kms:\*",
-        "in a key's policy * is this key, and without its account's owner nobody could mend it",
+    "SnapshotTag": Wildcard(
+        why="the condition leaves tags that are given while one is made", resources=_SNAPSHOTS
     ),
-    "BucketsApp": (r"\*", "in a key's policy * is this key"),
-    "BucketsDb": (r"\*", "in a key's policy * is this key"),
-    "BucketsMonitor": (r"\*", "in a key's policy * is this key"),
-    "FlowLogs": (r"\*", "in a key's policy * is this key"),
-    "AgentPackage": (
-        r"\*|arn:aws:s3:::amazon-ssm-[a-z0-9-]+/\*",
-        "the agent's package lies in a public bucket of AWS, under a path that AWS chooses",
+    "SnapshotLook": _LOOK,
+    "SshHosts": _HOSTS,
+    "SshOwn": Wildcard(
+        why="sessions are named after who began them: one's own and no others",
+        resources=r"arn:aws:ssm:\*:\*:session/\$\{aws:userid\}-\*",
     ),
+    "Secrets": Wildcard(
+        why="all secrets of one stack",
+        resources=r"arn:aws:ssm:[a-z0-9-]+:[0-9]{12}:parameter/dash/[a-z]+/\*",
+    ),
+    "Look": _LOOK,
+    "Rescue": _HOSTS,
+    "Account": Wildcard(
+        why="as with any use of it, and without its account's owner nobody could mend a key",
+        resources=ALL,
+        actions=r"kms:\*",
+        of="kms",
+    ),
+    "BucketsDb": _USE_OF_KEY,
+    "BucketsMonitor": _USE_OF_KEY,
+    "FlowLogs": _USE_OF_KEY,
 }
 
 
@@ -114,27 +168,51 @@ def trust(service: str, account: str = "") -> str:
     return json.dumps(document([one]))
 
 
-def unlisted(policy: dict[str, Any]) -> list[str]:
-    """Return what a policy allows with a `*` that the table does not have, in words."""
+def unlisted(policy: dict[str, Any], service: str) -> list[str]:
+    """Return what a policy allows with a `*` that the table does not have, in words.
+
+    Args:
+        policy: the document.
+        service: of AWS, whose resource has it: `iam`, `kms`, `ec2`, `s3`.
+    """
     wrong = []
     statements = policy.get("Statement", [])
     for one in statements if isinstance(statements, list) else [statements]:
-        if one.get("Effect") != "Allow":
-            continue
-        allowed = WILDCARDS.get(one.get("Sid", ""), ("", ""))[0]
-        wrong += [
-            f"{one.get('Sid', 'a statement without Sid')}: {what}"
-            for what in wild(one)
-            if not re.fullmatch(allowed, what)
-        ]
+        if one.get("Effect") == "Allow":
+            name = one.get("Sid", "a statement without Sid")
+            wrong += [f"{name}: {what}" for what in _beyond(one, service)]
     return wrong
+
+
+def _beyond(one: dict[str, Any], service: str) -> list[str]:
+    """Return what an allowing statement has beyond the table."""
+    all_but = [f"all but {x}" for key in NEGATED for x in _said(one, key)]
+    if all_but or not wild(one):
+        return all_but
+    listed = WILDCARDS.get(one.get("Sid", ""))
+    if listed is None or listed.of != service:
+        return wild(one)
+    return [
+        what
+        for key, allowed, every in (
+            ("Action", listed.actions, bool(listed.actions)),
+            ("Resource", listed.resources, False),
+            ("Principal", listed.principals, False),
+        )
+        for what in _said(one, key)
+        if (every or "*" in what) and not re.fullmatch(allowed, what)
+    ]
 
 
 def wild(one: dict[str, Any]) -> list[str]:
     """Return every action, resource and principal of a statement that has a `*` in it."""
+    return [x for key in ("Action", "Resource", "Principal") for x in _said(one, key) if "*" in x]
+
+
+def _said(one: dict[str, Any], key: str) -> list[str]:
+    """Return what stands under a key of a statement, in whichever of IAM's forms, as a list."""
+    said = one.get(key, [])
     found: list[str] = []
-    for key in ("Action", "NotAction", "Resource", "NotResource", "Principal"):
-        said = one.get(key, [])
-        for value in said.values() if isinstance(said, dict) else [said]:
-            found += [x for x in ([value] if isinstance(value, str) else value) if "*" in x]
+    for value in said.values() if isinstance(said, dict) else [said]:
+        found += [value] if isinstance(value, str) else value
     return found

@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import StackError
+from ansible_collections.dash.platform.plugins.module_utils.stack import ZONES, StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LETTERS = "abc"  # of the zones, by index: zone b is the second of the region, whatever AWS calls it
-ODD_ZONES = {"ap-northeast-1": "acd", "ca-central-1": "abd"}  # what a new account is given there
+# Letters of zones by ours, where they differ: what a new account is given there
+ODD_ZONES = {"ap-northeast-1": "acd", "ca-central-1": "abd"}
 NO_REGION = ("us-west-1",)  # two zones only
 VOLUME = (10, 16384)  # GiB of a gp3 volume that holds anything
 MOST_USD = 1_000_000
@@ -47,8 +47,8 @@ class CloudSettings:
     @property
     def zones(self) -> dict[str, str]:
         """Return AWS's names of the three zones, by our letters."""
-        real = ODD_ZONES.get(self.region, LETTERS)
-        return {letter: self.region + there for letter, there in zip(LETTERS, real, strict=True)}
+        real = ODD_ZONES.get(self.region, ZONES)
+        return {letter: self.region + there for letter, there in zip(ZONES, real, strict=True)}
 
     def size(self, role: str) -> str:
         """Return the instance type of a kind of host."""
@@ -57,7 +57,7 @@ class CloudSettings:
 
     def zone_of(self, number: int) -> str:
         """Return the zone of the number-th (from 1) host of a kind."""
-        return LETTERS[(number - 1) % len(LETTERS)]
+        return ZONES[(number - 1) % len(ZONES)]
 
 
 def _pattern(pattern: str, wanted: str) -> tuple[Callable[[str], str | None], str]:

@@ -1,7 +1,8 @@
 """Who may talk to whom: one table, and the security groups made of it.
 
 The same doors stand in each host's nftables (`playbooks/group_vars/all/wiring.yml`); a test
-compares the two. There is no door for ssh: it comes through Systems Manager, from the host itself.
+compares ports and who may come. There is no door for ssh: it comes through Systems Manager, from
+the host itself.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ DOORS = (
     Door("monitor", ("monitor",), 3000),
     Door("monitor", ("monitor",), 9090),
     Door("monitor", ("monitor",), 9093),
+    Door("monitor", ("monitor",), 9094),  # Alertmanagers: who has told whom
     Door("monitor", KINDS, 3101),  # log lines
     Door("simulator", ("app",), 9101, 9103),
     Door("endpoints", KINDS, 443),

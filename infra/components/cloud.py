@@ -39,7 +39,7 @@ def counts(settings: Settings) -> dict[str, int]:
 
 def stack_of(settings: Settings) -> dict[str, Any]:
     """Make a stack on AWS and return its outputs. Raises StackError: it has no ssh key."""
-    return Cloud("cloud", settings, login(settings.stack)).seam
+    return Cloud("cloud", settings, login(settings.stack, shared=settings.shared)).seam
 
 
 class Cloud(ComponentResource):
@@ -76,7 +76,7 @@ class Cloud(ComponentResource):
         edges = {n: i for n, i in hosts.instances.items() if n.startswith("edge-")}
         edge = Edge(place, network, traffic.groups["balancer"], edges, child)
         certificate = Dns(place, edge, child).certificate_arn
-        Operators(place, [keys.arns["secrets"], keys.arns["storage"]], certificate, child)
+        Operators(place, keys.arns["storage"], certificate, child)
         self.seam: dict[str, Any] = {
             "hosts": hosts.listed,
             "provider": settings.provider,
@@ -113,6 +113,7 @@ def known(place: Place, network: Network) -> dict[str, Any]:
         "buckets": {use: place.bucket(use) for use in BUCKETS},
         "load_balancer_cidrs": network.public_cidrs,
         "secrets_path": place.secrets_path,
+        "secrets_key": place.alias("state"),
     }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import ComponentResource, Input, ResourceOptions
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR, PORTS
+from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR, PORTS, watching
 from infra import keys
 from infra.podman import image
 from infra.podman.provider import Host, Image, Network
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
     from infra.settings import Settings
 
-PUBLISHED = {  # on loopback
-    "edge-1": {"http": 80, "https": 443, "preview": 8444},
-    "monitor-1": {name: PORTS[name] for name in MONITOR},
+# On loopback: of the first edge, and of every monitor.
+PUBLISHED = {
+    "edge": {"http": 80, "https": 443, "preview": 8444},
+    "monitor": {name: PORTS[name] for name in MONITOR},
 }
 
 
@@ -58,7 +59,7 @@ def stack_of(settings: Settings) -> dict[str, Any]:
         "provider": settings.provider,
         "chaos": settings.chaos,
         "network": stack.subnet,
-        "urls": urls(stack, monitored=bool(settings.monitor_hosts)),
+        "urls": urls(stack, settings.monitor_hosts),
     }
 
 
@@ -110,26 +111,25 @@ def describe(args: LabArgs) -> list[dict[str, Any]]:
     return found
 
 
-def urls(stack: Stack, *, monitored: bool) -> dict[str, str]:
+def urls(stack: Stack, monitors: int) -> dict[str, str]:
     """Return the addresses on this machine at which people reach a stack, by what is there."""
     plain = ("http",)
-    found = {}
-    for host, services in PUBLISHED.items():
-        if monitored or not host.startswith("monitor"):
-            for name in services:
-                scheme = "http" if name in plain else "https"
-                found[name] = f"{scheme}://127.0.0.1:{stack.port(name)}"
-    return found
+    wanted = {name: (name, 1) for name in PUBLISHED["edge"]} | watching(monitors)
+    return {
+        name: f"{'http' if name in plain else 'https'}://127.0.0.1:{stack.port(service, number)}"
+        for name, (service, number) in wanted.items()
+    }
 
 
 def placed(stack: Stack, host: dict[str, Any]) -> dict[str, Any]:
-    """Return what is a host's own: names, addresses and, for the first of some, published ports."""
-    kind, _, number = host["name"].rpartition("-")
-    published = PUBLISHED.get(host["name"], {})
+    """Return what is a host's own: names, addresses and, of some, published ports."""
+    kind, _, nth = host["name"].rpartition("-")
+    number = int(nth)
+    published = PUBLISHED.get(kind, {}) if kind == "monitor" or number == 1 else {}
     return {
         "name": host["name"],
         "container": host["container"],
         "address": host["address"],
-        "mac": stack.mac(kind, int(number)),
-        "ports": [f"127.0.0.1:{stack.port(s)}:{target}" for s, target in published.items()],
+        "mac": stack.mac(kind, number),
+        "ports": [f"127.0.0.1:{stack.port(s, number)}:{target}" for s, target in published.items()],
     }

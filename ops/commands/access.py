@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import MONITOR
+from ansible_collections.dash.platform.plugins.module_utils.stack import watching
 from ops.commands import options
 from ops.console import ExitCode, UserError
 
@@ -125,7 +125,8 @@ def _forward(session: Session) -> int:
 
     if session.provider != "aws":
         raise UserError(f"{session.stack} is published on this machine: nothing is to be brought")
-    local = {name: session.names.port(name) for name in forward.PORTS}
+    wanted = {"preview": ("preview", 1), **watching(max(1, session.monitors))}
+    local = {name: session.names.port(*of) for name, of in wanted.items()}
     ways = forward.ways(inventory.hosts(session), local)
     with suppress(KeyboardInterrupt):
         forward.keep([forward.Way(**way) for way in ways], os.getppid())
@@ -156,13 +157,15 @@ def addresses(session: Session) -> dict[str, str]:
         found["forward"] = (
             f"./dash --stack {session.stack} open --forward, for what is on 127.0.0.1"
         )
-    for name in MONITOR if monitor.present(session) else ():
-        password = session.state_dir / "secrets" / f"{name}_password"
-        address = session.address(name)
+    watch = watching(max(1, session.monitors)) if monitor.present(session) else {}
+    for name, (program, number) in watch.items():
+        password = session.state_dir / "secrets" / f"{program}_password"
+        address = session.address(program, number)
         if password.is_file():
             found[name] = f"{address} (user {monitor.USER}, password in {password})"
     if "grafana" in found and monitor.faceless(session):
-        found["grafana"] += "; API only: this build has no pages for a browser"
+        for name in (n for n in watch if n.startswith("grafana")):
+            found[name] += "; API only: this build has no pages for a browser"
     return found
 
 

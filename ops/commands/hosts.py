@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.commands import access, options
-from ops.console import ExitCode
+from ops.console import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,9 @@ AppHosts = Annotated[
 EdgeHosts = Annotated[
     int | None, typer.Option(min=1, max=9, metavar="N", help="In front; kept for this stack.")
 ]
+MonitorHosts = Annotated[
+    int | None, typer.Option(min=1, max=9, metavar="N", help="That watch; kept for this stack.")
+]
 
 
 def up(  # noqa: PLR0913 -- one parameter for each option
@@ -49,6 +52,7 @@ def up(  # noqa: PLR0913 -- one parameter for each option
     ] = None,
     app_hosts: AppHosts = None,
     edge_hosts: EdgeHosts = None,
+    monitor_hosts: MonitorHosts = None,
     from_stack: options.From = None,
     stack: options.Stack = None,
     json: options.Json = False,
@@ -60,7 +64,9 @@ def up(  # noqa: PLR0913 -- one parameter for each option
     session = options.session(ctx, stack, json=json, yes=yes)
     source = options.source(from_stack, session)
     session.confirm("bring up")
-    monitors = {True: 0, False: FORGET, None: None}[core]
+    if core and monitor_hosts:
+        raise UsageError("--core is without a monitor, and --monitor-hosts asks for some")
+    monitors = monitor_hosts or {True: 0, False: FORGET, None: None}[core]
     override(
         session,
         provider=provider,
@@ -134,11 +140,20 @@ def override(session: Session, **settings: object) -> dict[str, Any]:
 
     Raises:
         UserError: the file is there and cannot be read.
+        UsageError: the stack is a team's, whose settings stand in the repository.
     """
+    from ops import state
+
     path: Path = session.state_dir / "overrides.json"
     kept = session.read(path.name) if path.exists() else {}
     given = {name: value for name, value in settings.items() if value is not None}
     wanted = {name: value for name, value in (kept | given).items() if value is not FORGET}
+    said = sorted(given.keys() - {"provider"})
+    if said and wanted.get("provider") != "podman" and state.shared(session.names):
+        raise UsageError(
+            f"{session.stack} is a team's: a colleague's provision undoes what this machine alone "
+            f"knows. Next: say dash:{said[0]} in {state.file(session.names).name} and commit it"
+        )
     if wanted != kept:
         kept = wanted
         path.parent.mkdir(parents=True, exist_ok=True)

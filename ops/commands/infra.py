@@ -24,7 +24,7 @@ class What(StrEnum):
 def infra(
     ctx: typer.Context,
     what: Annotated[
-        What, typer.Argument(help="bootstrap: make the state's bucket and key. check: the rules.")
+        What, typer.Argument(help="bootstrap: make the state's bucket, keys. check: the rules.")
     ],
     *,
     stack: options.Stack = None,
@@ -42,18 +42,21 @@ def infra(
 
 
 def _bootstrap(session: Session) -> ExitCode:
-    """Make the state's bucket and key, unless they are there, and tell what was made."""
-    from ops import bucket, state
+    """Make the state's bucket and key, the ssh key and an empty stack unless they are there."""
+    from ops import bucket, pulumi, state
 
-    session.confirm("make the bucket and the key for the state of")
-    settings = state.settings(session.names)
+    session.confirm("make the bucket, the key and the ssh key of")
+    names = session.names
+    settings = state.settings(names)
     for name in ("account", "region"):
         if name not in settings:
-            raise UsageError(f"{state.file(session.names).name} lacks dash:{name}: say it there")
-    run = bucket.Bootstrap(session.names, settings["account"], settings["region"])
-    run.run()
-    made = f"made {', '.join(run.done)}" if run.done else "all was there"
-    line = f"{made}; the state of {session.stack} lies in {run.url}"
+            raise UsageError(f"{state.file(names).name} lacks dash:{name}: say it there")
+    made = bucket.Bootstrap(names, settings["account"], settings["region"])
+    made.run()
+    pulumi.environment(names, lambda line: session.progress.print(line, markup=False))
+    pulumi.select(names)  # this too writes into the file that is committed
+    done = f"made {', '.join(made.done)}" if made.done else "all was there"
+    line = f"{done}; the state of {session.stack} lies in {made.url}"
     session.show({"outcome": "done", "exit_code": ExitCode.DONE, "line": line}, line)
     return ExitCode.DONE
 
@@ -63,9 +66,10 @@ def _check(session: Session) -> ExitCode:
     import subprocess
     import sys
 
-    from ops import pulumi
+    from ops import pulumi, state
     from ops.console import UserError
 
+    state.required(session.names)
     done = subprocess.run(
         [sys.executable, "-m", "infra.policy"],
         input=pulumi.preview_document(session.names),

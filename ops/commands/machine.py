@@ -51,7 +51,8 @@ def doctor(ctx: typer.Context, *, stack: options.Stack = None, json: options.Jso
 def _stack(session: Session) -> list[Check]:
     """Look at the ports, podman and the hosts of the stack."""
     from ops import doctor as look
-    from ops.commands import access, report
+    from ops import looking
+    from ops.commands import access
 
     up = f"./dash --stack {session.stack} up"
     wanted = {name: session.names.port(name) for name in access.PUBLISHED}
@@ -60,7 +61,7 @@ def _stack(session: Session) -> list[Check]:
     if not session.exists:
         return [*look.ports(wanted, ours=False), look.Check("stack", look.Level.NOTE, "not up", up)]
     try:
-        facts = report.ask(session)["facts"]
+        facts = looking.ask(session)["facts"]
     except UserError as error:
         return [look.Check("stack", look.Level.BROKEN, error.line, up)]
     return [*look.ports(wanted, ours=True), *look.hosts(facts)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ansible_collections.dash.platform.plugins.module_utils.stack import addressed
 from ops.commands import options
 from ops.console import ExitCode, UsageError
 
@@ -201,7 +202,7 @@ def _operate(
         session.show(outcome.document or failed, "")
     else:
         console = session.err if outcome.exit_code == ExitCode.FAILED else session.out
-        console.out(outcome.line, highlight=False)
+        console.out(addressed(outcome.line, session.stack), highlight=False)
     return outcome.exit_code
 
 

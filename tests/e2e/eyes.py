@@ -95,10 +95,10 @@ class Eyes:
         for container in self.containers.values():
             inside(container, "logger", "-t", "sudo", mark)
 
-    def heard(self, mark: str) -> set[str]:
-        """Return the hosts whose line has reached Loki."""
+    def heard(self, mark: str, of: str = "monitor-1") -> set[str]:
+        """Return the hosts whose line has reached the Loki of a monitor."""
         question = lines.command(f'{{unit="sudo"}} |= "{mark}"', 100, time.time())
-        answer = inside(self.containers["monitor-1"], "sh", "-c", question, check=False)
+        answer = inside(self.containers[of], "sh", "-c", question, check=False)
         try:
             return {line.host for line in lines.parse(answer)}
         except ValueError:

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from tests.e2e.driver import Lab, kill_all, kill_at, troubles, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 Artifact = dict[str, dict[str, Any]]
+Record = Callable[[str, object], None]
 EDGES = ("edge-1", "edge-2")
 MAP = "/etc/haproxy/maps/active.map"
 # As a controller does it that is gone right after: what it does not reach is the other edge.
@@ -78,6 +79,13 @@ def _state(stack: Lab, edge: str) -> str:
     return str(json.loads(text)["state"]) if text else ""
 
 
+def _planned(stack: Lab) -> str:
+    """Return the digest that a deploy of what staging runs would bring to a stack."""
+    stack.ok("deploy", "--from", "staging", "--plan")
+    text = (stack.directory / "operation.json").read_text(encoding="utf-8")
+    return str(json.loads(text)["plan"]["digest"])
+
+
 def test_the_stacks_are_as_their_settings_say(staging: Lab, production: Lab) -> None:
     assert [_names(staging, role) for role in ("edge", "app", "db")] == [
         ["edge-1", "edge-2"],
@@ -93,20 +101,31 @@ def test_the_stacks_are_as_their_settings_say(staging: Lab, production: Lab) -> 
 
 
 def test_a_release_goes_through_staging_to_production_and_back(
-    staging: Lab, production: Lab, artifacts: Artifact
+    staging: Lab, production: Lab, artifacts: Artifact, record_property: Record
 ) -> None:
     """Deployed, proved, promoted as the same digest, rolled back: under load, nothing failed."""
     before = _digest(production)
+    typed_here = staging.directory / "operation.json"
+    stale = typed_here.read_bytes()
     with staging.load() as client:
         staging.ok("deploy", "--artifact", artifacts["second"]["path"], "--watch", "5")
+    record_property("staging", json.dumps(client.figures))
     assert troubles(client.figures) == {}, json.dumps(client.figures)
-    assert _spread(staging) < 1
+    record_property("staging_seconds_apart", apart := round(_spread(staging), 3))
+    assert apart < 1
+
+    typed_here.unlink()  # as on the machine of a colleague who never released to staging
+    assert _planned(production) == artifacts["second"]["digest"]
+    assert artifacts["second"]["digest"].encode() not in stale
+    typed_here.write_bytes(stale)  # as on a machine after which a colleague released to staging
 
     with production.load() as client:
         production.ok("deploy", "--from", "staging", "--watch", "5", "--yes")
         assert _digest(production) == _digest(staging) == artifacts["second"]["digest"]
-        assert _spread(production) < 1
+        record_property("production_seconds_apart", apart := round(_spread(production), 3))
+        assert apart < 1
         production.ok("rollback", "--yes")
+    record_property("production", json.dumps(client.figures))
     assert troubles(client.figures) == {}, json.dumps(client.figures)
     assert _digest(production) == before
     assert len(set(_colors(production))) == 1

@@ -9,8 +9,9 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
-from ops import state
+from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, StackError
+from infra.keys import login as program_key
+from ops import login, state
 from ops.bucket import Bootstrap
 from ops.console import UserError
 
@@ -55,7 +56,7 @@ def test_it_makes_a_closed_bucket_and_a_key_and_says_so(stack: Stack) -> None:
 
     assert done.done == [
         "key alias/dash-staging-state", f"bucket {NAME}",
-        "dash:state in Pulumi.staging.yaml (commit it)",
+        "ssh key in the Parameter Store", "dash:state in Pulumi.staging.yaml (commit it)",
     ]  # fmt: skip
     assert state.url(stack) == f"s3://{NAME}?region={REGION}"
     assert s3.get_bucket_versioning(Bucket=NAME)["Status"] == "Enabled"
@@ -129,3 +130,71 @@ def test_no_credentials_are_one_line(stack: Stack, monkeypatch: pytest.MonkeyPat
         run(stack)
     assert "\n" not in raised.value.line
     assert "credentials" in raised.value.line
+
+
+def colleague(stack: Stack, folder: Path) -> Stack:
+    """Return the same stack in a clone of somebody else, who has the settings and nothing more."""
+    other = Stack(folder, stack.name)
+    state.file(other).parent.mkdir(parents=True)
+    state.file(other).write_text(state.file(stack).read_text())
+    return other
+
+
+def test_all_operators_have_one_ssh_key(stack: Stack, tmp_path_factory: Any) -> None:
+    """The second gets what the first one made, whatever either types."""
+    run(stack)
+    first, second = (colleague(stack, tmp_path_factory.mktemp(n)) for n in ("first", "second"))
+    login.take(first)
+    assert run(second).done == []
+
+    keys = {(s.directory / "ssh/id_ed25519").read_text() for s in (stack, first, second)}
+    (parameter,) = client("ssm").describe_parameters()["Parameters"]
+    assert len(keys) == 1
+    assert "OPENSSH PRIVATE KEY" in keys.pop()
+    assert (first.directory / "ssh/id_ed25519").stat().st_mode & 0o777 == 0o600
+    assert (parameter["Name"], parameter["KeyId"]) == (
+        "/dash/staging/ssh_key", "alias/dash-staging-state"
+    )  # fmt: skip
+    assert program_key(stack, shared=True) == program_key(second, shared=True)
+
+
+def test_the_key_of_a_stack_from_before_becomes_the_teams(stack: Stack) -> None:
+    """What was made by an older version on one machine is kept, not made anew."""
+    public = program_key(stack)
+    run(stack)
+
+    assert program_key(stack, shared=True) == public
+    kept = client("ssm").get_parameter(Name="/dash/staging/ssh_key", WithDecryption=True)
+    assert kept["Parameter"]["Value"] == (stack.directory / "ssh/id_ed25519").read_text()
+
+
+def test_a_look_at_a_stack_makes_no_key(stack: Stack, tmp_path_factory: Any) -> None:
+    """Neither `./dash infra check` nor `pulumi preview`: a key of one's own reaches nothing."""
+    run(stack)
+    client("ssm").delete_parameter(Name="/dash/staging/ssh_key")
+    other = colleague(stack, tmp_path_factory.mktemp("other"))
+
+    with pytest.raises(UserError, match=r"neither here nor in the Parameter Store\. Next: \./dash"):
+        login.take(other)
+    with pytest.raises(StackError, match=r"is not on this machine\. Next: \./dash --stack staging"):
+        program_key(other, shared=True)
+    login.take(stack)  # who has it works on
+
+    assert not (other.directory / "ssh").exists()
+    assert client("ssm").describe_parameters()["Parameters"] == []
+
+
+def test_another_key_than_the_teams_is_named_and_stays(stack: Stack, tmp_path_factory: Any) -> None:
+    run(stack)
+    other = colleague(stack, tmp_path_factory.mktemp("other"))
+    public = program_key(other)
+
+    for verb in (lambda: login.take(other), lambda: run(other)):
+        with pytest.raises(UserError, match=r"is not the stack's ssh key.*Next: mv \S+/ssh "):
+            verb()
+    assert program_key(other) == public
+
+
+def test_a_stack_whose_state_lies_here_asks_nobody(tmp_path: Path) -> None:
+    """Without a simulated AWS: a call would fail."""
+    login.take(Stack(tmp_path, "staging"))

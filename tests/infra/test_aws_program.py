@@ -11,15 +11,20 @@ import pulumi_aws
 import pytest
 import yaml
 
+from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
+from infra import rules
+from infra.aws import storage
 from infra.aws.hosts import described
 from infra.aws.network import subnets
 from infra.aws.place import Place
 from infra.aws.policies import WILDCARDS, wild
-from infra.aws.traffic import DOORS, KINDS
+from infra.aws.traffic import OUT
 from infra.aws.userdata import cloud_config
 from infra.components.cloud import counts
 from infra.policy import View, check, short
 from infra.rules import UNTAGGED, unjudged
+from ops import state
+from ops.bucket import Bootstrap
 from tests.infra import aws_engine
 
 if TYPE_CHECKING:
@@ -73,11 +78,12 @@ def test_the_outputs_are_the_seam_to_ansible(
 
     assert set(seam) == {
         "provider", "chaos", "region", "network", "hosts", "urls", "buckets", "certificate_arn",
-        "load_balancer_cidrs", "secrets_path",
+        "load_balancer_cidrs", "secrets_path", "secrets_key",
     }  # fmt: skip
     assert seam["provider"] == "aws"
     assert seam["urls"] == {"https": f"https://{name}", "preview": f"https://{name}:8444"}
     assert seam["secrets_path"] == f"/dash/{stack}/"
+    assert seam["secrets_key"] == state.alias(Stack(ROOT, stack))
     assert seam["buckets"]["backups"] == f"dash-{stack}-backups-123456789012"
     assert seam["load_balancer_cidrs"] == list(subnets(seam["network"])[0].values())
     assert "Certificate" in seam["certificate_arn"]
@@ -86,7 +92,7 @@ def test_the_outputs_are_the_seam_to_ansible(
     assert next(h["volumes"] for h in seam["hosts"] if h["role"] == "db").keys() == {"postgres"}
 
 
-def test_production_has_two_of_everything_that_serves_in_different_zones(
+def test_production_has_two_of_everything_that_serves_or_watches_in_different_zones(
     runs: dict[str, tuple[View, dict[str, Any]]],
 ) -> None:
     zones: dict[str, set[str]] = {}
@@ -95,8 +101,9 @@ def test_production_has_two_of_everything_that_serves_in_different_zones(
 
     assert zones == {
         "edge": {"a", "b"}, "app blue": {"a", "b"}, "app green": {"a", "b"},
-        "db": {"a", "b", "c"}, "monitor": {"a"},
+        "db": {"a", "b", "c"}, "monitor": {"a", "b"},
     }  # fmt: skip
+    assert all(len(of) > 1 for of in zones.values())
 
 
 def test_more_hosts_leave_the_names_and_zones_of_the_others() -> None:
@@ -118,9 +125,9 @@ def test_the_stacks_differ_in_sizes_counts_protection_and_names_alone() -> None:
 
     assert set(files[0]) == set(files[1])
     assert {key.removeprefix("dash:") for key in files[0] if files[0][key] != files[1][key]} == {
-        "chaos", "app_hosts", "db_hosts", "simulator_hosts", "domain", "edge_size", "app_size",
-        "db_size", "monitor_size", "db_volume_gib", "monitor_volume_gib", "budget_usd", "protect",
-        "nat_gateways",
+        "chaos", "app_hosts", "db_hosts", "monitor_hosts", "simulator_hosts", "domain", "edge_size",
+        "app_size", "db_size", "monitor_size", "db_volume_gib", "monitor_volume_gib", "budget_usd",
+        "protect", "nat_gateways",
     }  # fmt: skip
 
 
@@ -142,32 +149,6 @@ def test_subnets_of_a_network_lie_in_it_and_apart() -> None:
     assert not any(a.overlaps(b) for a in all_of_them for b in all_of_them if a is not b)
 
 
-def port_of(door: dict[str, int] | str) -> int:
-    """Return a door's port; who may come in by it may be an expression, or the door itself."""
-    return (
-        door["port"] if isinstance(door, dict) else int(door.partition("'port': ")[2].split("}")[0])
-    )
-
-
-def test_doors_are_those_of_the_hosts_own_firewall() -> None:
-    """Two lists of one fact: what nftables lets in on a host, a security group lets through."""
-    wiring = yaml.safe_load((ROOT / "playbooks/group_vars/all/wiring.yml").read_text())
-    everywhere = {9100, 8888}
-    expected = {kind: set(map(port_of, wiring["wiring_open"][kind])) | everywhere for kind in KINDS}
-    found = {
-        kind: {
-            port
-            for door in DOORS
-            if door.to == kind
-            for port in range(door.ports()[0], door.ports()[1] + 1)
-        }
-        for kind in KINDS
-    }
-
-    assert all(str(port) in wiring["base_firewall_open"] for port in everywhere)
-    assert found == expected
-
-
 def test_every_wildcard_in_the_table_is_used_and_has_a_reason(staging: View) -> None:
     used = set()
     for resource in staging.resources:
@@ -178,7 +159,28 @@ def test_every_wildcard_in_the_table_is_used_and_has_a_reason(staging: View) -> 
 
     assert used - set(WILDCARDS) == {"TlsOnly"}, "which denies"
     assert set(WILDCARDS) <= used
-    assert all(len(why.split()) >= 4 for _, why in WILDCARDS.values())
+    assert all(len(one.why.split()) >= 4 for one in WILDCARDS.values())
+
+
+def test_the_rules_know_what_the_program_makes_and_no_more(
+    runs: dict[str, tuple[View, dict[str, Any]]],
+) -> None:
+    made = {r.type for view, _ in runs.values() for r in view.resources}
+
+    assert {short(type_) for type_ in made if type_.startswith("aws:")} == rules.KINDS
+
+
+def test_the_ways_out_that_the_rules_allow_are_those_of_the_table() -> None:
+    assert set(rules.OUT) == {port for ports in OUT.values() for port in ports}
+
+
+def test_a_key_is_kept_as_long_as_what_is_locked_under_it(
+    runs: dict[str, tuple[View, dict[str, Any]]],
+) -> None:
+    """Protection ends before a stack does: by it the window would be short where it counts."""
+    for view, _ in runs.values():
+        days = {key.inputs["deletionWindowInDays"] for key in view.of("kms:Key")}
+        assert days == {max(storage.LOCKED.values())}
 
 
 def test_what_has_no_tags_cannot_have_any() -> None:
@@ -196,9 +198,57 @@ def test_no_host_may_read_a_secret(staging: View) -> None:
     ]
     actions = {a for policy in found for one in policy["Statement"] for a in one["Action"]}
 
-    assert len(found) >= 8
+    assert len(found) >= 7
     assert "acm:ExportCertificate" not in actions
     assert not [a for a in actions if a.startswith(("ssm:Get", "secretsmanager:", "iam:", "ec2:"))]
+
+
+def test_what_outlives_the_stack_is_encrypted_by_a_key_that_does(staging: View) -> None:
+    """`down` leaves the secrets, which a stack that is made again takes; its own keys go."""
+    aliases = {r.inputs["name"] for r in staging.of("kms:Alias")}
+
+    assert aliases == {"alias/dash-staging-disks", "alias/dash-staging-storage"}
+    assert state.alias(Stack(ROOT, "staging")) == "alias/dash-staging-state"
+
+
+def test_operators_use_the_keys_through_the_services_whose_they_are(staging: View) -> None:
+    """What the lookup of secrets and the delivery of artifacts take, and nothing beside it."""
+    (policy,) = (json.loads(r.inputs["policy"]) for r in staging.of("iam:Policy"))
+    named = {"kms:ResourceAliases": "alias/dash-staging-state"}
+    bootstraps = ["arn:aws:kms:eu-central-1:123456789012:key/*"]
+    of = {one["Sid"]: one for one in policy["Statement"]}
+    used = {
+        sid: (one["Action"], one["Resource"], one["Condition"]["StringEquals"]["kms:ViaService"])
+        for sid, one in of.items()
+        if any(action.startswith("kms:") for action in one["Action"]) and sid != "StateKey"
+    }
+
+    assert used == {
+        "SecretsKey": (
+            ["kms:Encrypt", "kms:GenerateDataKey"],
+            bootstraps, "ssm.eu-central-1.amazonaws.com",
+        ),
+        "BucketsKey": (
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            ["arn:aws:kms/key:Key:storage"], "s3.eu-central-1.amazonaws.com",
+        ),
+    }  # fmt: skip
+    assert of["SecretsKey"]["Condition"]["ForAnyValue:StringEquals"] == named
+    assert (of["StateKey"]["Action"], of["StateKey"]["Resource"]) == (["kms:Decrypt"], bootstraps)
+    assert of["StateKey"]["Condition"] == {"ForAnyValue:StringEquals": named}
+
+
+def test_operators_read_the_bucket_and_the_key_that_the_bootstrap_makes(staging: View) -> None:
+    """Two names of one thing: the program cannot ask for what was there before it."""
+    stack = Stack(ROOT, "staging")
+    (policy,) = (json.loads(r.inputs["policy"]) for r in staging.of("iam:Policy"))
+    of = {one["Sid"]: one for one in policy["Statement"]}
+    bucket = f"arn:aws:s3:::{Bootstrap(stack, '123456789012', 'eu-central-1').name}"
+
+    assert (of["StateList"]["Action"], of["StateList"]["Resource"]) == (["s3:ListBucket"], [bucket])
+    assert of["StateObjects"]["Action"] == ["s3:GetObject"]
+    assert of["StateObjects"]["Resource"] == [f"{bucket}/*"]
+    assert state.alias(stack) in json.dumps(of["StateKey"]["Condition"])
 
 
 def test_user_data_is_what_cloud_init_reads_and_holds_no_secret() -> None:

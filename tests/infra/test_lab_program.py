@@ -134,23 +134,28 @@ def test_hosts_get_what_podman_needs(engine: Recorder) -> None:
     }.items() <= inputs.items()
 
 
-def test_only_the_first_edge_and_the_first_monitor_publish_ports() -> None:
+def test_only_the_first_edge_and_every_monitor_publish_ports() -> None:
     hosts = describe(args(edge_hosts=2, monitor_hosts=2))
     found = {h["name"]: placed(STACK, h)["ports"] for h in hosts}
 
-    assert [name for name, ports in found.items() if ports] == ["edge-1", "monitor-1"]
+    assert [name for name, ports in found.items() if ports] == ["edge-1", "monitor-1", "monitor-2"]
     assert found["monitor-1"] == [
         "127.0.0.1:3000:3000", "127.0.0.1:9090:9090", "127.0.0.1:9093:9093"
     ]  # fmt: skip
+    assert found["monitor-2"] == [
+        "127.0.0.1:20000:3000", "127.0.0.1:20001:9090", "127.0.0.1:20002:9093"
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("monitored", [True, False])
-def test_addresses_are_told_of_what_is_there(monitored: bool) -> None:
-    found = urls(STACK, monitored=monitored)
+@pytest.mark.parametrize("monitors", [0, 1, 2])
+def test_addresses_are_told_of_what_is_there(monitors: int) -> None:
+    found = urls(STACK, monitors)
 
     assert found["http"] == "http://127.0.0.1:8080"
     assert found["https"] == "https://127.0.0.1:8443"
-    assert found.get("prometheus") == ("https://127.0.0.1:9090" if monitored else None)
+    assert found.get("prometheus") == ("https://127.0.0.1:9090" if monitors else None)
+    assert found.get("prometheus-2") == ("https://127.0.0.1:20001" if monitors > 1 else None)
+    assert len(found) == 3 + 3 * monitors
 
 
 def test_nothing_is_published_beyond_loopback() -> None:

@@ -41,12 +41,15 @@ def added(view: View, resource: Resource, **values: Any) -> View:
 
 
 def allowing(view: View, action: str, resource: str, sid: str = "New") -> View:
-    """Return the view in which the policy of app hosts allows something more."""
-    policy = json.loads(one(view, "app-work", "RolePolicy").inputs["policy"])
-    policy["Statement"].append(
-        {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": [resource]}
-    )
-    return changed(view, "app-work", "RolePolicy", policy=json.dumps(policy))
+    """Return the view in which the policy of monitors allows something more."""
+    return saying(view, {"Sid": sid, "Action": [action], "Resource": [resource]})
+
+
+def saying(view: View, statement: dict[str, Any]) -> View:
+    """Return the view in which the policy of monitors has one statement more."""
+    policy = json.loads(one(view, "monitor-work", "RolePolicy").inputs["policy"])
+    policy["Statement"].append({"Effect": "Allow", **statement})
+    return changed(view, "monitor-work", "RolePolicy", policy=json.dumps(policy))
 
 
 def led(view: View, name: str, type_: str, **leads: tuple[str, ...]) -> View:
@@ -83,7 +86,7 @@ BREAKS: dict[str, tuple[str, Callable[[View], View]]] = {
         "encryption", lambda v: changed(v, "edge-1", "Instance", rootBlockDevice=ROOT_DISK)
     ),
     "a volume within": (
-        "encryption", lambda v: changed(v, "edge-1", "Instance", ebsBlockDevices=[{"a": 1}])
+        "kinds", lambda v: changed(v, "edge-1", "Instance", ebsBlockDevices=[{"a": 1}])
     ),
     "a plain log": ("encryption", lambda v: changed(v, "flow-logs", "LogGroup", kmsKeyId=None)),
     "a bucket with S3's key": (
@@ -136,8 +139,35 @@ BREAKS: dict[str, tuple[str, Callable[[View], View]]] = {
             v, "db-1", "Instance", vpcSecurityGroupIds=(one(v, "balancer", "SecurityGroup").urn,)
         ),
     ),
+    "any port out": (
+        "ways_out",
+        lambda v: changed(v, "db-out-443", "SecurityGroupEgressRule", toPort=65535),
+    ),
+    "another port out": (
+        "ways_out",
+        lambda v: changed(v, "db-out-443", "SecurityGroupEgressRule", fromPort=22, toPort=22),
+    ),
+    "any protocol out": (
+        "ways_out", lambda v: changed(v, "db-out-443", "SecurityGroupEgressRule", ipProtocol="-1")
+    ),
+    "out by IPv6": (
+        "ways_out",
+        lambda v: changed(v, "db-to-network", "SecurityGroupEgressRule", cidrIpv6="::/0"),
+    ),
+    "a host beside the balancer": (
+        "placement",
+        lambda v: led(v, "db-1", "Instance", subnetId=(one(v, "public-a", "Subnet").urn,)),
+    ),
+    "a host anywhere": ("placement", lambda v: led(v, "db-1", "Instance", subnetId=())),
+    "a private subnet with a way in": (
+        "placement",
+        lambda v: changed(v, "private-a-out", "Route", natGatewayId=None, gatewayId="igw-1"),
+    ),
+    "a subnet with AWS's own routes": (
+        "placement", lambda v: without(v, "private-a", "RouteTableAssociation")
+    ),
     "rules within a group": (
-        "doors", lambda v: changed(v, "db", "SecurityGroup", ingress=[{"fromPort": 1}])
+        "kinds", lambda v: changed(v, "db", "SecurityGroup", ingress=[{"fromPort": 1}])
     ),
     "ssh": (
         "ssh",
@@ -167,6 +197,40 @@ BREAKS: dict[str, tuple[str, Callable[[View], View]]] = {
     "objects of others": (
         "rights", lambda v: allowing(v, "s3:GetObject", "arn:aws:s3:::a/*", "ArtifactsObjects")
     ),
+    "everything by a name that may have all resources": (
+        "rights", lambda v: allowing(v, "*", "*", "Agent")
+    ),
+    "another action by that name": (
+        "rights", lambda v: allowing(v, "iam:PassRole", "*", "Agent")
+    ),
+    "another thing by the name of a look": (
+        "rights", lambda v: allowing(v, "ec2:TerminateInstances", "*", "Look")
+    ),
+    "a key's words in a role": ("rights", lambda v: allowing(v, "kms:*", "*", "Account")),
+    "an endpoint's words in a role": (
+        "rights",
+        lambda v: allowing(v, "s3:GetObject", "arn:aws:s3:::amazon-ssm-x/*", "AgentPackage"),
+    ),
+    "all actions but one": (
+        "rights",
+        lambda v: saying(v, {"NotAction": ["iam:CreateUser"], "Resource": ["arn:aws:s3:::a"]}),
+    ),
+    "all resources but one": (
+        "rights",
+        lambda v: saying(v, {"Action": ["s3:GetObject"], "NotResource": "arn:aws:s3:::a"}),
+    ),
+    "anybody in a key's policy": (
+        "rights",
+        lambda v: changed(
+            v, "storage", "Key",
+            policy=json.dumps({"Statement": [{
+                "Sid": "Account", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+                "Principal": {"AWS": "*"}}]}),
+        ),
+    ),
+    "an endpoint for every bucket": (
+        "rights", lambda v: changed(v, "s3", "VpcEndpoint", policy=None)
+    ),
     "anybody's role": (
         "rights",
         lambda v: changed(
@@ -176,7 +240,7 @@ BREAKS: dict[str, tuple[str, Callable[[View], View]]] = {
         ),
     ),
     "policies within a role": (
-        "rights", lambda v: changed(v, "app", "Role", managedPolicyArns=["arn:aws:iam"])
+        "kinds", lambda v: changed(v, "app", "Role", managedPolicyArns=["arn:aws:iam"])
     ),
     "another kind's role": (
         "roles",
@@ -218,11 +282,23 @@ BREAKS: dict[str, tuple[str, Callable[[View], View]]] = {
         "protection", lambda v: changed(v, "backups", "Bucket", forceDestroy=True)
     ),
     "AWS's own policy": (
-        "forbidden",
+        "kinds",
         lambda v: added(
-            v, one(v, "app-work", "RolePolicy"),
+            v, one(v, "monitor-work", "RolePolicy"),
             type="aws:iam/rolePolicyAttachment:RolePolicyAttachment",
         ),
+    ),
+    "another service's balancer": (
+        "kinds",
+        lambda v: added(
+            v, one(v, "balancer", "LoadBalancer"), type="aws:alb/loadBalancer:LoadBalancer"
+        ),
+    ),
+    "a second network card": (
+        "kinds", lambda v: changed(v, "db-1", "Instance", networkInterfaces=[{"a": 1}])
+    ),
+    "routes within a table": (
+        "kinds", lambda v: changed(v, "private-a", "RouteTable", routes=[{"a": 1}])
     ),
 }  # fmt: skip
 
@@ -243,10 +319,10 @@ def test_every_rule_is_broken_here() -> None:
 
 
 def test_a_policy_that_is_not_known_yet_is_counted_and_not_passed_over(stack: View) -> None:
-    view = changed(stack, "app-work", "RolePolicy", policy=UNKNOWN)
+    view = changed(stack, "monitor-work", "RolePolicy", policy=UNKNOWN)
 
     assert check(view) == []
-    assert unjudged(view) == ["app-work"]
+    assert unjudged(view) == ["monitor-work"]
 
 
 def test_staging_may_be_removed(stack: View) -> None:

@@ -81,6 +81,7 @@ def provision(aws: simulation.Simulation, root: Path, name: str) -> dict[str, An
         "network": place.network, "urls": cloud.urls(place), "certificate_arn": "arn:aws:acm:x",
         "buckets": {use: place.bucket(use) for use in ("artifacts", "backups", "loki")},
         "load_balancer_cidrs": CIDRS, "secrets_path": place.secrets_path,
+        "secrets_key": place.alias("state"),
     }  # fmt: skip
 
 
@@ -150,9 +151,10 @@ def _staging(aws: simulation.Simulation, tmp_path: Path) -> tuple[Checkout, Any]
 def _nothing_left(aws: simulation.Simulation) -> Iterator[None]:
     """Every test begins in an account without instances."""
     yield
-    found = ec2(aws).describe_instances()["Reservations"]
-    ids = [instance["InstanceId"] for one in found for instance in one["Instances"]]
-    if ids:
+    living = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopped"]}]
+    pages = ec2(aws).get_paginator("describe_instances").paginate(Filters=living)
+    found = pages.search("Reservations[].Instances[].InstanceId")
+    if ids := list(found):  # moto shows what was terminated too: there are pages of it
         ec2(aws).terminate_instances(InstanceIds=ids)
 
 
@@ -180,13 +182,18 @@ def test_three_stacks_give_the_same_groups_and_the_same_variables(
         groups[name] = found
         names[name] = {h: frozenset(k for k in v if OURS.match(k)) for h, v in variables.items()}
         for host, known in variables.items():
+            color = [f"app_{known['dash_color']}"] if known["dash_color"] else []
             assert {g for g, hosts in found.items() if host in hosts} == {
-                known["dash_role"], *([f"app_{known['dash_color']}"] if known["dash_color"] else [])
+                known["dash_role"], *color, f"zone_{known['dash_zone']}"
             }  # fmt: skip
             assert known["dash_zone"] == "abc"[(int(host.rpartition("-")[2]) - 1) % 3]
 
-    assert set(groups["lab"]) == set(groups["staging"]) == GROUPS
-    assert set(groups["production"]) == GROUPS - {"simulator"}
+    # Every stack has a group for each zone; those that are empty are not listed
+    assert set(groups["lab"]) == GROUPS | {"zone_a"}
+    assert set(groups["staging"]) == GROUPS | {"zone_a", "zone_b"}
+    assert set(groups["production"]) == GROUPS - {"simulator"} | {"zone_a", "zone_b", "zone_c"}
+    assert groups["staging"]["zone_b"] == ["edge-2"]
+    assert groups["production"]["zone_c"] == ["db-3"]
     assert groups["staging"]["edge"] == ["edge-1", "edge-2"]
     assert groups["production"]["app_green"] == ["app-green-1", "app-green-2"]
     assert groups["production"]["db"] == ["db-1", "db-2", "db-3"]
@@ -213,11 +220,43 @@ def test_a_host_in_a_cloud_is_reached_by_its_instance(staging: tuple[Checkout, A
     assert variables["db-1"]["dash_volumes"] == {"postgres": "vol-1"}
 
 
+def test_a_colleagues_clone_gets_what_it_lacks_and_another_key_is_named(
+    staging: tuple[Checkout, Any], aws: simulation.Simulation
+) -> None:
+    """The ssh key and the authority's certificate, by the credentials of an operator alone."""
+    checkout, _ = staging
+    directory = Stack(checkout.root, "staging").directory
+    ssm = boto3.client(
+        "ssm", endpoint_url=aws.url, region_name=REGION, aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )  # fmt: skip
+    kept = {"ssh_key": "key\n", "authority": json.dumps({"ca.key": "k", "ca.pem": "c"})}
+    for name, text in kept.items():
+        ssm.put_parameter(Name=f"/dash/staging/{name}", Value=text, Type="SecureString")
+    done = checkout.ask()
+    _, variables = seen(done)
+    key = Path(variables["edge-1"]["ansible_ssh_private_key_file"])
+
+    assert done.stderr == ""
+    assert (key.read_text(), key.stat().st_mode & 0o777) == ("key\n", 0o600)
+    assert (directory / "ca.pem").read_text() == "c"
+    assert not (directory / "pki").exists()
+
+    key.write_text("other\n")
+    done = checkout.ask()
+    ssm.delete_parameters(Names=[f"/dash/staging/{name}" for name in kept])
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{key} is not the stack's ssh key, which the Parameter Store")
+    assert done.stderr.count("\n") == 1
+
+
 CLOUD = {
     "dash_provider": "aws",
     "dash_region": REGION,
     "dash_network": "10.101.0.0/16",
     "dash_secrets_path": "/dash/staging/",
+    "dash_secrets_key": "alias/dash-staging-state",  # pragma: allowlist secret
     "dash_certificate_arn": "arn:aws:acm:x",
     "dash_load_balancer_cidrs": CIDRS,
     "dash_public_url": "https://staging.dash.example.com",
@@ -255,8 +294,8 @@ def test_a_host_that_is_stopped_stays_and_is_told(
 
     assert seen(done)[0]["db"] == ["db-1"]
     assert done.stderr == (
-        f"db-1 ({instance}) is stopped: type aws ec2 start-instances --region {REGION} "
-        f"--instance-ids {instance}\n"
+        f"db-1 ({instance}) is stopped: whoever may provision types aws ec2 start-instances "
+        f"--region {REGION} --instance-ids {instance}\n"
     )
 
 
@@ -288,7 +327,7 @@ def test_two_of_one_name_are_told_apart(
     }
     spare = next(h["instance_id"] for h in more["hosts"] if h["name"] == "edge-1")
     assert (
-        f"{spare} calls itself edge-1 of staging and is not in its state: type aws" in done.stderr
+        f"{spare} calls itself edge-1 of staging and is not in its state: whoever " in done.stderr
     )
 
 
@@ -320,7 +359,7 @@ def test_two_of_one_name_are_told_apart(
         (
             {}, "eu_central",
             ("eu_central is no region of AWS. Next: mend dash:region of infra/stacks/Pulumi.staging"
-            ".yaml, then ./dash --stack staging provision"),
+            ".yaml, then the same again"),
         ),
         (
             {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, REGION,

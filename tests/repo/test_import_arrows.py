@@ -13,11 +13,12 @@ import pytest
 from tests.repo import tree
 
 SHARED = "ansible_collections.dash.platform.plugins.module_utils"
+PLUGINS = SHARED.replace("module_utils", "plugin_utils")
 OURS = ("app", "ops", "infra", "ansible_collections", "tests", "chaos", "loadtests", "monitoring")
 ALLOWED = {
     "app": ("app",),
     "infra": ("infra", f"{SHARED}.stack"),
-    "ops": ("ops", SHARED),
+    "ops": ("ops", SHARED, *(f"{PLUGINS}.{x}" for x in ("secrets", "copies", "bucket"))),
     "ansible_collections": ("ansible_collections",),
     "chaos": ("chaos",),
     "loadtests": ("loadtests",),

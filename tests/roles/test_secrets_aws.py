@@ -13,7 +13,11 @@ from moto.server import ThreadedMotoServer
 
 from tests.roles.lookups import ended, templated
 
-AWS = {"dash_provider": "aws", "dash_secrets_path": "/dash/staging/", "dash_region": "eu-west-1"}
+KEY = "alias/dash-staging-secrets"
+AWS = {
+    "dash_provider": "aws", "dash_secrets_path": "/dash/staging/", "dash_region": "eu-west-1",
+    "dash_secrets_key": KEY,
+}  # fmt: skip
 
 
 @pytest.fixture(name="ssm", scope="module")
@@ -48,6 +52,19 @@ def test_both_ends_of_the_database_have_one_password_and_no_file_has_it(
     assert server.isalnum()
     assert kept["Parameter"]["Type"] == "SecureString"
     assert not (tmp_path / "secrets").exists()
+
+
+def test_what_is_made_is_encrypted_by_the_stacks_key(ssm: Any, tmp_path: Path) -> None:
+    wired("grafana_secret_key", "monitor-1", tmp_path)
+
+    name = "/dash/staging/grafana_secret_key"
+    (found,) = (
+        each
+        for page in ssm.get_paginator("describe_parameters").paginate()
+        for each in page["Parameters"]
+        if each["Name"] == name
+    )
+    assert found["KeyId"] == KEY
 
 
 def test_the_pepper_is_longer(ssm: Any, tmp_path: Path) -> None:

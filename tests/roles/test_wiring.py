@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -51,21 +51,26 @@ def kind_of(host: str) -> str:
     return host.split("-", maxsplit=1)[0]
 
 
+def hostvars(addresses: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what the inventory says of hosts, given their addresses."""
+    return {
+        name: {
+            "inventory_hostname": name,
+            "dash_address": address,
+            "dash_role": kind_of(name),
+            "dash_color": name.split("-")[1] if kind_of(name) == "app" else "",
+        }
+        for name, address in addresses.items()
+    }
+
+
 def play(host: str, state: Path, **given: Any) -> dict[str, Any]:
     """Return the variables that a host of the stack has in a play."""
     kind = kind_of(host)
     stack = {
         "inventory_hostname": host,
         "groups": GROUPS,
-        "hostvars": {
-            name: {
-                "inventory_hostname": name,
-                "dash_address": address,
-                "dash_role": kind_of(name),
-                "dash_color": name.split("-")[1] if kind_of(name) == "app" else "",
-            }
-            for name, address in ADDRESSES.items()
-        },
+        "hostvars": hostvars(ADDRESSES),
         "dash_role": kind,
         "dash_color": host.split("-")[1] if kind == "app" else "",
         "dash_address": ADDRESSES[host],
@@ -184,6 +189,7 @@ def test_people_reach_the_monitor_through_loopback_or_ssh(
         3000: both,
         9090: both,
         9093: both,
+        9094: MONITOR,
         3101: list(ADDRESSES.values()),
     }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.roles.rendering import ROLES, evaluate, values
+from tests.roles.rendering import ROLES, evaluate, render, values
 from tests.roles.test_wiring import play
 
 BASE = values(ROLES / "base/defaults/main.yml")
@@ -60,6 +61,31 @@ def test_the_agent_comes_from_the_stacks_own_region(tmp_path: Path) -> None:
 def test_the_lab_names_every_setting_of_the_kernel_that_it_leaves(tmp_path: Path) -> None:
     assert sorted(wired("base_kernel_left", "podman", tmp_path)) == sorted(BASE["base_kernel"])
     assert wired("base_kernel_left", "aws", tmp_path) == []
+
+
+def test_edges_tell_of_the_certificate_that_haproxy_shows_for_the_public_name(
+    tmp_path: Path,
+) -> None:
+    """Probes go by address and see the stack's own, which the preview has too."""
+    arn = "arn:aws:acm:eu-north-1:1:certificate/x"
+    lab = wired("exporter_certificates", "podman", tmp_path, "edge-1", dash_certificate_arn="")
+    aws = wired("exporter_certificates", "aws", tmp_path, "edge-1", dash_certificate_arn=arn)
+    binds = re.findall(
+        r"^  bind :(\d+) (ssl .+)$",
+        render("edge", "haproxy.cfg.j2", edge_certificate_arn=arn),
+        re.MULTILINE,
+    )
+    shown = {port: re.findall(r"crt (\S+)", words) for port, words in binds}
+
+    assert lab == ["/etc/dash/ca.pem"]
+    assert aws == ["/etc/dash/ca.pem", "/etc/haproxy/certs/public.pem"]
+    assert [path for path in shown["443"] if path not in shown["8444"]] == aws[1:]
+
+
+def test_no_other_host_tells_of_the_public_names_certificate(tmp_path: Path) -> None:
+    for host in ("app-blue-1", "db-1", "monitor-1", "simulator-1"):
+        told = wired("exporter_certificates", "aws", tmp_path, host, dash_certificate_arn="arn:x")
+        assert "/etc/haproxy/certs/public.pem" not in told, host
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ PAGE = Page(
         lines("Targets that do not answer", "none", "Of the colour that does not serve it is meant to be so.",
               q(f"sum by (job) (1 - up{{{_HERE}}})", "{{job}}"), width=12, alerts=("TargetDown",)),
         lines("Memory of what watches", "bytes", "Programs of the monitor, of the 900 MB that it may have.",
-              q("sum by (job) (process_resident_memory_bytes"
+              q("max by (job) (process_resident_memory_bytes"
                 '{job=~"prometheus|alertmanager|blackbox|grafana|loki"})', "{{job}}"), width=12),
     ),
 )  # fmt: skip

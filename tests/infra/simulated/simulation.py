@@ -29,6 +29,13 @@ class Simulation:
     url: str
     region: str
 
+    def ask_policies(self, *, ask: bool) -> None:
+        """Have each caller's policies asked from now on, or nobody's."""
+        count = b"0" if ask else b"inf"
+        plain = {"Content-Type": "text/plain"}
+        words = urllib.request.Request(f"{self.url}/moto-api/reset-auth", count, plain)  # noqa: S310 -- loopback
+        urllib.request.urlopen(words, timeout=10).close()  # noqa: S310 -- the same
+
     def environment(self) -> dict[str, str]:
         """Return what leads every client of AWS there and nowhere else, the plugin included."""
         return {
@@ -65,7 +72,8 @@ def running(directory: Path, region: str, images: Sequence[str]) -> Iterator[Sim
         "MOTO_ACM_VALIDATION_WAIT": "0",
     }
     port = _port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    program = str(HERE / "server.py")
+    command = [sys.executable, "-P", program, "-H", "127.0.0.1", "-p", str(port)]
     with (directory / "moto.log").open("w") as log:
         server = subprocess.Popen(
             command, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL

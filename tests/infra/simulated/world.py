@@ -24,6 +24,8 @@ from tests.infra.simulated.simulation import running
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.infra.simulated.simulation import Simulation
+
 ROOT = Path(__file__).resolve().parents[3]
 PARTS = ("ansible_collections", "infra", "inventories")
 LIVING = "Reservations[].Instances[] | [?State.Name!='terminated']"
@@ -37,6 +39,7 @@ class World:
 
     root: Path
     cloud: Cloud
+    simulation: Simulation
 
     def stack(self, name: str) -> Stack:
         """Return a stack of the checkout that nobody else has."""
@@ -79,7 +82,7 @@ def made(directory: Path) -> Iterator[World]:
         cloud = Cloud(region)
         for zone in {each["hosted_zone"] for each in config}:
             cloud.call("route53", "create_hosted_zone", {"Name": zone, "CallerReference": zone})
-        yield World(root=root, cloud=cloud)
+        yield World(root=root, cloud=cloud, simulation=simulation)
 
 
 def settings(root: Path, stack: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Building, checking and picking artifacts, through the command line's own functions."""
+"""Building, checking and taking artifacts, through the command line's own functions."""
 
 from __future__ import annotations
 
@@ -238,40 +238,15 @@ def test_mistakes_are_one_line(
     assert captured.err.count("\n") == 1
 
 
-def record(root: Path, outcome: str, **entry: str) -> None:
-    """Write what the last release operation on staging left behind."""
-    path = root / ".dash" / "staging" / "operation.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"outcome": outcome, "entry": entry}))
-
-
-def pick(root: Path, stack: str = "staging") -> int:
-    return artifact.main(["pick", "--stack", stack, "--source", str(root), "--json"])
-
-
-def test_pick_finds_what_the_other_stack_proved(
-    checkout: Checkout, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_artifact_from_elsewhere_is_kept(checkout: Checkout, tmp_path: Path) -> None:
     root = checkout()
-    built = build(root)
-    record(root, "done", version=built.version, digest=built.digest)
-    assert pick(root) == 0
-    assert json.loads(capsys.readouterr().out)["digest"] == built.digest
-
-
-def test_an_artifact_from_elsewhere_can_be_picked_afterwards(
-    checkout: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = checkout()
-    built = build(root)
-    elsewhere = tmp_path / "elsewhere" / Path(built.path).name
+    there = Path(build(root).path)
+    elsewhere = tmp_path / "elsewhere" / there.name
     elsewhere.parent.mkdir()
-    Path(built.path).rename(elsewhere)
-    record(root, "done", version=built.version, digest=built.digest)
+    there.rename(elsewhere)
 
     assert artifact.main(["take", str(elsewhere), "--source", str(root)]) == 0
-    assert pick(root) == 0
-    assert built.digest in capsys.readouterr().out
+    assert there.read_bytes() == elsewhere.read_bytes()
 
 
 def test_no_copy_is_kept_beside_another_content_of_its_version(
@@ -286,29 +261,6 @@ def test_no_copy_is_kept_beside_another_content_of_its_version(
 
     assert artifact.main(["take", str(elsewhere), "--source", str(root)]) == 0
     assert list(there.parent.glob("*.tar.zst")) == [other]
-
-
-def test_pick_refuses_what_was_not_proved(
-    checkout: Checkout, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = checkout()
-    built = build(root)
-
-    def refusal(stack: str = "staging") -> str:
-        assert pick(root, stack) == 1
-        captured = capsys.readouterr()
-        assert (captured.out, captured.err.count("\n")) == ("", 1)
-        return captured.err
-
-    assert "tells of no release" in refusal()
-    assert "no stack 'stage'" in refusal("stage")
-    record(root, "reverted", version=built.version, digest=built.digest)
-    assert "ended as reverted" in refusal()
-    record(root, "done", version=built.version, digest="0" * 64)
-    assert "is not here" in refusal()
-    record(root, "done", version=built.version, digest=built.digest)
-    Path(built.path).write_bytes(b"")
-    assert "damaged or cut short" in refusal()
 
 
 def test_wheel_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:

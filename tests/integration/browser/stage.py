@@ -11,7 +11,11 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import (
+    StaleElementReferenceException,
+    TimeoutException,
+    WebDriverException,
+)
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -21,6 +25,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 SCREENSHOTS = Path(__file__).resolve().parents[3] / ".dash" / "test" / "screenshots"
 SIZES = {"desktop": (1280, 860, False), "phone": (390, 844, True), "small": (320, 640, True)}
 SECONDS = 10
+GONE = "does not belong to the document"  # how Chrome says that the page went meanwhile
 OPTIONS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -126,8 +131,17 @@ class Person:
         waiting = WebDriverWait(
             self.driver, seconds, 0.05, ignored_exceptions=[StaleElementReferenceException]
         )
+
+        def met(_driver: object) -> Any:
+            try:
+                return condition()
+            except WebDriverException as error:
+                if GONE in str(error):  # stale too, though Chrome's driver does not call it that
+                    return False
+                raise
+
         try:
-            waiting.until(lambda _driver: condition())
+            waiting.until(met)
         except TimeoutException:
             raise AssertionError(f"not within {seconds} s: {self.path}: {self.words}") from None
 

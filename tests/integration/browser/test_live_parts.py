@@ -44,6 +44,7 @@ def connected(site: Site, key: str, name: str, *capabilities: str) -> Iterator[N
             assert (await socket.receive_json())["type"] == "registered"
             up.set()
             await done.wait()
+        await asyncio.sleep(0.25)  # aiohttp closes what speaks TLS a little after its session
 
     thread = threading.Thread(target=loop.run_until_complete, args=(stay(),))
     thread.start()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tests.integration.app.browser import PASSWORD
 from tests.integration.app.conftest import QUICK
 from tests.integration.app.steps import Steps
 from tests.integration.postgres import Server
-from tests.integration.service import App, Serving, free_port, until
+from tests.integration.service import App, Serving, free_port
 
 CATALOG = """
 [providers.openai]
@@ -74,40 +74,42 @@ class Loaded:
         return done.returncode, found, done.stdout + done.stderr
 
 
-def listens(port: int) -> bool:
-    """Tell whether somebody takes connections."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+@contextmanager
+def simulated() -> Iterator[int]:
+    """Run the simulator of providers, where its ports in a row are free; yield OpenAI's."""
+    words = ("--first-ms", "50", "--token-ms", "1", "--tokens", "20")
+    for port in (free_port() for _ in range(10)):
+        command = [sys.executable, "-m", "chaos.simulator", "--port", str(port), *words]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as simulator:
+            assert simulator.stderr is not None
+            if "faults on" in simulator.stderr.readline():
+                try:
+                    yield port + 1
+                finally:
+                    simulator.terminate()
+                return
+    raise RuntimeError("ten times one of the simulator's ports was taken")
 
 
 @pytest.fixture(name="loaded", scope="session")
 def _loaded(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     folder = tmp_path_factory.mktemp("load")
-    own, database, port = certificate(folder / "tls.pem"), server.create(), free_port()
-    app = App(database, folder, {**QUICK, "llm_catalog": CATALOG.format(port=port + 1)})
-    (folder / "credentials").mkdir()
-    (folder / "credentials" / "llm_openai").write_text("any")
-    Steps(database, schema.DIRECTORY, {}).run()
-    keys = [app.key(email, MAY, Limits(rate_limit=1_000_000)) for email in EMAILS]
-    words = ("--port", str(port), "--first-ms", "50", "--token-ms", "1", "--tokens", "20")
-    with subprocess.Popen(
-        [sys.executable, "-m", "chaos.simulator", *words], cwd=ROOT, stderr=subprocess.DEVNULL
-    ) as simulator:
-        try:
-            until(lambda: listens(port + 1), 30)
-            with app.serve(tls_cert=own) as service:
-                service.ready()
-                app.database.query(
-                    "UPDATE users SET password_hash = %s WHERE email = %s",
-                    hashing.at_rest(passwords.normal(PASSWORD)), EMAILS[0],
-                )  # fmt: skip
-                accounts, target = folder / "accounts.json", folder / "target.json"
-                write(accounts, Accounts(EMAILS, tuple(keys), PASSWORD))
-                url = f"https://127.0.0.1:{service.port}"
-                target.write_text(
-                    json.dumps({"url": url, "ca": str(own), "directory": str(folder)})
-                )
-                yield Loaded(app, service, target, accounts, folder)
-        finally:
-            simulator.terminate()
+    own, database = certificate(folder / "tls.pem"), server.create()
+    with simulated() as port:
+        app = App(database, folder, {**QUICK, "llm_catalog": CATALOG.format(port=port)})
+        (folder / "credentials").mkdir()
+        (folder / "credentials" / "llm_openai").write_text("any")
+        Steps(database, schema.DIRECTORY, {}).run()
+        keys = [app.key(email, MAY, Limits(rate_limit=1_000_000)) for email in EMAILS]
+        with app.serve(tls_cert=own) as service:
+            service.ready()
+            app.database.query(
+                "UPDATE users SET password_hash = %s WHERE email = %s",
+                hashing.at_rest(passwords.normal(PASSWORD)), EMAILS[0],
+            )  # fmt: skip
+            accounts, target = folder / "accounts.json", folder / "target.json"
+            write(accounts, Accounts(EMAILS, tuple(keys), PASSWORD))
+            url = f"https://127.0.0.1:{service.port}"
+            target.write_text(json.dumps({"url": url, "ca": str(own), "directory": str(folder)}))
+            yield Loaded(app, service, target, accounts, folder)
     server.drop(database.name)

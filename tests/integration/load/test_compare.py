@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.dash.platform.plugins.module_utils import comparison
 from loadtests.target import ROOT
 from ops import comparing
-from tests.integration.load.conftest import Loaded, listens
+from tests.integration.load.conftest import Loaded
 from tests.integration.service import free_port, until
 
 LATE_MS = 30  # each way
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody takes connections."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -31,6 +40,7 @@ def late(to: int) -> Iterator[int]:
             relay.terminate()
 
 
+@pytest.mark.slow  # 43 s; unit tests hold the judge
 def test_a_slow_release_is_caught_and_the_quicker_one_is_not(
     loaded: Loaded, tmp_path: Path
 ) -> None:

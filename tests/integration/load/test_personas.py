@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from loadtests import kinds
 from tests.certificates import certificate
 from tests.integration.load.conftest import Loaded
@@ -24,6 +26,7 @@ def test_every_persona_does_its_work_and_nothing_is_lost(loaded: Loaded) -> None
     assert code == {"passed": 0, "missed": 1, "inconclusive": 4}[found["verdict"]["outcome"]]
 
 
+@pytest.mark.slow  # 17 s of load
 def test_two_processes_count_together(loaded: Loaded) -> None:
     code, found, said = loaded.locust("--shape", "smoke", "--processes", "2", seconds=12)
 
@@ -33,6 +36,7 @@ def test_two_processes_count_together(loaded: Loaded) -> None:
     assert code == {"passed": 0, "missed": 1, "inconclusive": 4}[found["verdict"]["outcome"]]
 
 
+@pytest.mark.slow  # 27 s of load
 def test_a_certificate_of_somebody_else_lets_nothing_through(loaded: Loaded) -> None:
     """The load trusts the stack's certificates alone: it sends no key to a stranger."""
     other = certificate(loaded.folder / "other.pem")

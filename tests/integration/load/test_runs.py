@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from loadtests.target import ROOT
 from tests.integration.load.conftest import Loaded
 
@@ -35,6 +37,7 @@ def test_a_run_leaves_its_result_a_report_and_the_client_s_own_log(
         assert not [s for s in (*secrets["keys"], secrets["password"]) if s in left.read_text()]
 
 
+@pytest.mark.slow  # 15 s of load
 def test_an_interrupted_run_says_what_it_measured_and_judges_nothing(
     loaded: Loaded, tmp_path: Path
 ) -> None:

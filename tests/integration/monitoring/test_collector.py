@@ -59,7 +59,7 @@ def running(*argv: str, **env: str) -> Iterator[None]:
 class Way:
     """The collector and Loki, as their roles configure them, in a directory of the test's."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **more: Any) -> None:
         self.directory = directory
         self.port, self.figures = free_port(), free_port()
         self.file = directory / "journal.jsonl"
@@ -75,7 +75,7 @@ class Way:
         text = render(
             "collector", "otelcol.yml.j2", collector_port=self.figures,
             collector_endpoint=f"http://127.0.0.1:{self.port}/otlp",
-            __collector_lines=str(self.file),
+            __collector_lines=str(self.file), **more,
         )  # fmt: skip
         text = text.replace("tls: {ca_file: /etc/dash/ca.pem}", "tls: {insecure: true}")
         (directory / "otelcol.yml").write_text(text, "utf-8")
@@ -157,3 +157,31 @@ def test_lines_arrive_with_few_labels_without_secrets_and_all_of_them(tmp_path: 
     with path.loki(), path.collector():
         numbers = path.found('{host="edge-1", unit="sudo"} |= "number "', 300)
     assert {x[1] for x in numbers} == {f"number {n}" for n in range(300)}
+
+
+@pytest.mark.timeout(180)
+def test_a_loki_that_is_away_with_a_full_queue_holds_up_no_other(tmp_path: Path) -> None:
+    """What the second missed it gets when it is back, once the first has had all of it."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    second = Way(tmp_path / "second")
+    also = {"monitor-2": f"http://127.0.0.1:{second.port}/otlp"}
+    first = Way(tmp_path / "first", collector_also=also, collector_queue_mb=1)
+    numbers = '{host="edge-1", unit="sudo"} |= "number "'
+    with first.loki(), first.collector():
+        for number in range(3000):
+            first.say("sudo", f"number {number} {'x' * 800}")
+        assert len(first.found(numbers, 3000)) == 3000
+        asked = f"http://127.0.0.1:{first.figures}/metrics"
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            figures = answer.read().decode()
+        queued = {
+            line.partition('exporter="')[2].partition('"')[0]: float(line.split()[-1])
+            for line in figures.splitlines()
+            if line.startswith("otelcol_exporter_queue_size{")
+        }
+        assert queued["otlp_http"] < 1000
+        assert queued["otlp_http/monitor-2"] > 500_000
+        with second.loki():
+            got = second.found(numbers, 3000)
+    assert {x[1].split()[1] for x in got} == {str(n) for n in range(3000)}

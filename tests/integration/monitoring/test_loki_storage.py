@@ -1,4 +1,7 @@
-"""Where Loki's lines lie: the real program, the role's configuration, a simulated S3."""
+"""Where Loki's lines lie: the real program, the role's configuration, a simulated S3.
+
+It asks the policy that a monitor has on AWS: what that lacks, Loki cannot do.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,19 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from infra.aws.access import work
+from infra.aws.place import Place
+from infra.aws.policies import document
+from tests.infra import aws_engine
+from tests.infra.simulated.simulation import Simulation
+from tests.infra.simulated.simulation import running as running_aws
 from tests.roles.rendering import ROOT, render
 
-BUCKET = "dash-loki"
-REGION = "eu-north-1"
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+CHOSEN = aws_engine.wanted("staging")
+assert CHOSEN.cloud
+PLACE = Place(stack=CHOSEN.stack, cloud=CHOSEN.cloud)
+BUCKET, REGION = PLACE.bucket("loki"), PLACE.cloud.region
 SECONDS = 60.0
 
 
@@ -34,22 +43,39 @@ def _program() -> str:
     return f"{done.stdout.strip()}/loki"
 
 
-@pytest.fixture(name="endpoint")
-def _endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+@pytest.fixture(name="aws")
+def _aws(tmp_path: Path) -> Iterator[Simulation]:
+    with running_aws(tmp_path, REGION, ()) as aws:
+        yield aws
 
 
 @pytest.fixture(name="s3")
-def _s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name, value in KEYS.items():
+def _s3(aws: Simulation, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Be a monitor from here on, with its bucket and its rights."""
+    for name, value in aws.environment().items():
         monkeypatch.setenv(name, value)
-    client = boto3.client("s3", region_name=REGION, endpoint_url=endpoint)
-    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    return client
+    session = boto3.Session()
+    place = {"LocationConstraint": REGION}
+    session.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+    iam, policy = session.client("iam"), json.dumps(document(work(PLACE, "monitor")))
+    iam.create_user(UserName="monitor")
+    iam.put_user_policy(UserName="monitor", PolicyName="work", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="monitor")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    aws.ask_policies(ask=True)
+    return boto3.Session().client("s3")
+
+
+@pytest.fixture(name="given")
+def _given(aws: Simulation) -> dict[str, str]:
+    """What the role is told of the bucket."""
+    return {
+        "loki_storage": "s3",
+        "loki_bucket": BUCKET,
+        "loki_region": REGION,
+        "loki_endpoint": aws.url,
+    }
 
 
 def free_port() -> int:
@@ -122,14 +148,8 @@ def eventually(base: str, wanted: list[str]) -> bool:
 
 
 def test_lines_in_a_bucket_outlive_the_host(
-    program: str, endpoint: str, s3: Any, tmp_path: Path
+    program: str, given: dict[str, str], s3: Any, tmp_path: Path
 ) -> None:
-    given = {
-        "loki_storage": "s3",
-        "loki_bucket": BUCKET,
-        "loki_region": REGION,
-        "loki_endpoint": endpoint,
-    }
     with running(program, tmp_path / "first", **given) as base:
         push(base, "hello")
         assert eventually(base, ["hello"])
@@ -142,6 +162,32 @@ def test_lines_in_a_bucket_outlive_the_host(
         assert eventually(base, ["hello"])
 
 
+@pytest.mark.slow  # 60 s: two of what the test of one bucket has
+@pytest.mark.timeout(240)
+def test_two_share_a_bucket_and_nothing_in_it(
+    program: str, given: dict[str, str], s3: Any, tmp_path: Path
+) -> None:
+    """Neither finds, compacts or forgets what is the other's, though both are nobody's tenant."""
+    other = {**given, "loki_prefix": "monitor-2/"}
+    with (
+        running(program, tmp_path / "first", **given) as one,
+        running(program, tmp_path / "second", **other) as two,
+    ):
+        push(one, "of the first")
+        push(two, "of the second")
+        assert eventually(one, ["of the first"])
+        assert eventually(two, ["of the second"])
+    kept = [found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+    tops = {key.removeprefix("monitor-2/").split("/")[0] for key in kept}
+    own = {key.split("/")[1] for key in kept if key.startswith("monitor-2/")}
+    assert {"fake", "index"} <= own <= tops
+    assert {"fake", "index", "monitor-2"} <= {key.split("/")[0] for key in kept}
+
+    with running(program, tmp_path / "third", **other) as base:
+        assert eventually(base, ["of the second"])
+
+
+@pytest.mark.slow  # 34 s: the lab keeps its lines so
 def test_lines_on_the_disk_stay_there(program: str, tmp_path: Path) -> None:
     with running(program, tmp_path / "first", loki_storage="filesystem") as base:
         push(base, "hello")

@@ -58,9 +58,13 @@ class Agents:
         app.router.add_get("/v1/echo/events", self.events)
         app.router.add_get("/openapi.json", self.openapi)
 
+    def by_name(self) -> list[Kept]:
+        """Return all agents in an order that does not depend on who was here first."""
+        return sorted(self.agents.values(), key=lambda kept: kept.name)
+
     async def send_away(self, only: int | None = None) -> None:
-        """Do to all agents, or some, what a process does that was left."""
-        connected = [kept for kept in self.agents.values() if kept.socket is not None]
+        """Do to all agents, or the `only` first by name, what a process does that was left."""
+        connected = [kept for kept in self.by_name() if kept.socket is not None]
         for kept in connected[:only]:
             socket, kept.socket = kept.socket, None
             assert socket is not None
@@ -69,8 +73,8 @@ class Agents:
             await socket.close(code=self.code, message=b"restart: a release")
 
     def cut(self, only: int | None = None) -> None:
-        """Break connections off, without a word."""
-        for kept in list(self.agents.values())[:only]:
+        """Break connections off, all or the `only` first by name, without a word."""
+        for kept in self.by_name()[:only]:
             if kept.socket is not None:
                 transport = kept.socket._req.transport  # type: ignore[union-attr]  # it was prepared
                 assert transport is not None

@@ -164,8 +164,8 @@ def test_no_setting_of_somebodys_stack_reaches_a_test() -> None:
     assert seen["PATH"].startswith(str(Path(sys.executable).parent))
 
 
-def test_the_budgets_of_the_fixed_sample_leave_an_hour() -> None:
-    assert sum(catalogue.BUDGETS.values()) + 2 < 60
+def test_the_budgets_of_the_fixed_sample_end_before_a_build_server_does() -> None:
+    assert sum(catalogue.BUDGETS.values()) + 5 < 90
     assert set(catalogue.BUDGETS) == set(catalogue.MAKERS)
 
 

@@ -35,7 +35,7 @@ PLAYBOOK = """
       ansible.builtin.fail: {msg: never mind}
       ignore_errors: true
     - name: 4 plan | Say it
-      ansible.builtin.debug: {msg: [the plan, of two lines]}
+      ansible.builtin.debug: {msg: [the plan, of two lines, "Next: ./dash promote"]}
     - name: Judge
       block:
         - name: 6 prove | Judge the preview
@@ -107,12 +107,13 @@ def command(folder: Path) -> tuple[list[str], dict[str, str]]:
         "TERM": "xterm",
     }
     ansible = Path(sys.executable).with_name("ansible-playbook")
-    return [str(ansible), "-i", "a,b,far", "-c", "local", "deploy.yml"], env
+    return [str(ansible), "-i", "hosts", "-c", "local", "deploy.yml"], env
 
 
 def prepare(folder: Path) -> None:
     (folder / "ansible.cfg").touch()
     (folder / "deploy.yml").write_text(PLAYBOOK)
+    (folder / "hosts").write_text("a\nb\nfar\n[all:vars]\ndash_stack=staging\n")
     tasks = folder / "roles" / "edge" / "tasks"
     tasks.mkdir(parents=True)
     (tasks / "main.yml").write_text(ROLE)
@@ -179,7 +180,8 @@ def test_ignored_failure_is_no_failure(plain: Run) -> None:
 
 
 def test_debug_is_passed_on_once(plain: Run) -> None:
-    assert plain.text.count("the plan\nof two lines\n") == 1
+    said = "the plan\nof two lines\nNext: ./dash --stack staging promote\n"
+    assert plain.text.count(said) == 1
 
 
 def test_failure_names_host_task_and_first_line(plain: Run) -> None:

@@ -134,6 +134,19 @@ def test_nobody_there_is_no_status_and_a_reason(server: tuple[str, Path]) -> Non
     assert (reply.status, "refused" in reply.error) == (0, True)
 
 
+def test_of_several_monitors_the_first_that_answers_is_believed(
+    server: tuple[str, Path],
+) -> None:
+    url, directory = server
+    gone = "https://127.0.0.1:1"
+    urls = {"prometheus": gone, "alertmanager": gone, "prometheus-2": url, "alertmanager-2": gone}
+    client = Client(stack(directory, dash_monitor_urls=urls))
+
+    assert client.query("up", 7) == [({"host": "db-1"}, 0.5)]
+    with pytest.raises(Silent, match=r"^https://127\.0\.0\.1:1: [^;]+; https://127"):
+        client.alerts()
+
+
 def test_a_stack_without_a_monitor_says_so(tmp_path: Path) -> None:
     with pytest.raises(Silent, match="lab has no prometheus"):
         Client(stack(tmp_path, dash_monitor_urls={})).query("up")

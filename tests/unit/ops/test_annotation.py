@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,3 +92,26 @@ def test_a_switch_is_told_as_a_moment_and_an_end_as_the_whole_time() -> None:
 
 def test_traffic_that_did_not_move_is_not_told() -> None:
     assert len(annotate.bodies(PLAN, ENTRY, 0)) == 1
+
+
+@pytest.mark.parametrize("monitors", [[], ["monitor-1"], ["monitor-2", "monitor-1"]])
+def test_every_grafana_is_told_and_none_waits_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitors: list[str]
+) -> None:
+    spawned: list[list[str]] = []
+    monkeypatch.setattr(annotate.controller, "spawn", lambda argv, *_: spawned.append(argv))
+    monkeypatch.setattr(annotate.ActionBase, "run", lambda *_: {})
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/grafana_password").write_text("sesame")
+    action = object.__new__(annotate.ActionModule)
+    given = {"decided": {"plan": PLAN}, "entry": ENTRY, "root": "/", "state_dir": str(tmp_path)}
+    action._task = SimpleNamespace(args=given)
+    host = {"ansible_user": "a", "ansible_host": "h", "ansible_ssh_private_key_file": "/k"}
+    known = {name: {**host, "dash_address": f"10.9.0.5{name[-1]}"} for name in monitors}
+
+    result = action.run(None, {"groups": {"monitor": monitors}, "hostvars": known})
+
+    assert [argv[4] for argv in spawned] == [
+        f"https://10.9.0.5{n[-1]}:3000" for n in sorted(monitors)
+    ]
+    assert (result["changed"], result["told"]) == (False, len(monitors) and 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ops import preflight, pulumi, smoke
+from ops import preflight, pulumi, smoke, tools
 from ops.console import UserError
 from ops.smoke import Answer
 
@@ -35,6 +35,7 @@ def _world(monkeypatch: pytest.MonkeyPatch) -> None:
         return "7 created"
 
     monkeypatch.setattr(preflight, "missing", list)
+    monkeypatch.setattr(tools, "resolve", lambda *_: None)  # building the plugin takes a minute
     monkeypatch.setattr(pulumi, "up", up)
     monkeypatch.setattr(
         smoke, "check", lambda *_: {"/readyz": Answer(200, "1.0.0", "blue", {"status": "ok"})}
@@ -124,6 +125,22 @@ def test_settings_on_the_command_line_are_kept_for_the_stack(checkout: Checkout)
 
     assert json.loads((checkout.state / "overrides.json").read_text()) == kept
 
+    checkout.dash("up", "--stack", "staging", "--monitor-hosts", "2")
+
+    assert json.loads((checkout.state / "overrides.json").read_text()) == {
+        **kept, "monitor_hosts": 2
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("world")
+def test_no_monitor_and_two_of_them_cannot_both_be(checkout: Checkout) -> None:
+    plays(checkout)
+    code, _, err = checkout.dash("up", "--core", "--monitor-hosts", "2")
+
+    assert code == 2
+    assert "--core is without a monitor" in err
+    assert not (checkout.state / "overrides.json").exists()
+
 
 @pytest.mark.usefixtures("world")
 def test_without_settings_nothing_is_written(checkout: Checkout) -> None:
@@ -150,6 +167,22 @@ def test_missing_packages_are_named_before_they_are_installed(
 
     assert installed == [["podman", "runc"]]
     assert "installed podman runc" in out
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("words", [("provision",), ("up",), ("infra", "check")])
+def test_nothing_is_made_on_aws_that_this_machine_alone_would_know(
+    checkout: Checkout, words: tuple[str, ...]
+) -> None:
+    checkout.stack = "staging"
+    stacks = checkout.root / "infra" / "stacks"
+    stacks.mkdir(parents=True)
+    (stacks / "Pulumi.staging.yaml").write_text("config:\n  dash:provider: aws\n")
+    code, _, err = checkout.dash("--stack", "staging", *words)
+
+    assert code == 1
+    assert "Pulumi.staging.yaml has no dash:state" in err
+    assert err.rstrip().endswith("Next: ./dash --stack staging infra bootstrap")
 
 
 @pytest.mark.usefixtures("world")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ops import cli
-from ops.commands import report
+from ops import cli, looking
 
 if TYPE_CHECKING:
     from tests.unit.ops.conftest import Checkout
@@ -226,13 +225,32 @@ def test_a_failed_release_says_why_on_standard_error(checkout: Checkout) -> None
     assert err == "nothing changed\n"
 
 
+def test_what_to_type_next_names_the_stack(checkout: Checkout) -> None:
+    line = "refused. Next: ./dash switch blue"
+    checkout.stack = "staging"
+    checkout.writes("operation.json", {**DONE, "exit_code": 1, "line": line})
+    named = "refused. Next: ./dash --stack staging switch blue"
+
+    _, _, err = checkout.dash("--stack", "staging", "deploy")
+    assert err == f"{named}\n"
+    _, out, _ = checkout.dash("deploy", "--stack=staging", "--json")
+    assert json.loads(out)["line"] == named
+
+
+@pytest.mark.parametrize("words", [["--stack=staging"], ["--stack", "staging"]])
+def test_a_refusal_names_the_stack_too(checkout: Checkout, words: list[str]) -> None:
+    _, _, err = checkout.dash("switch", "red", *words)
+
+    assert "see ./dash --stack staging switch --help" in err
+
+
 def test_an_unexpected_error_is_one_line_and_a_file(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise KeyError("color")
 
-    monkeypatch.setattr(report, "ask", broken)
+    monkeypatch.setattr(looking, "ask", broken)
     code, out, err = checkout.dash("status")
     (log,) = (checkout.state / "logs").glob("*-error.log")
 
@@ -248,7 +266,7 @@ def test_ctrl_c_is_no_traceback(
     def interrupted(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(report, "ask", interrupted)
+    monkeypatch.setattr(looking, "ask", interrupted)
     code, _, err = checkout.dash("status")
 
     assert code in (1, 130)

@@ -46,6 +46,15 @@ def test_every_service_comes_from_the_first_host_of_its_kind() -> None:
     assert edge["command"][-1] == "ansible@i-1"
 
 
+def test_a_number_asks_for_another_host_of_the_kind() -> None:
+    known = hosts() | {"monitor-2": hosts()["db-1"] | {"dash_role": "monitor"}}
+    found = forward.ways(known, {"grafana": 1, "grafana-2": 2, "prometheus-2": 3, "grafana-3": 4})
+
+    assert [(w["address"], w["ports"]) for w in found] == [
+        ("10.0.0.3", {1: 3000}), ("10.0.0.2", {2: 3000, 3: 9090})
+    ]  # fmt: skip
+
+
 def test_a_stack_without_a_monitor_brings_the_preview_alone() -> None:
     found = {name: known for name, known in hosts().items() if name != "monitor-1"}
 

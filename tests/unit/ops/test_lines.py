@@ -9,6 +9,7 @@ import pytest
 
 from ops import lines
 from ops.console import UserError
+from ops.session import Session
 
 
 def answer(*streams: dict[str, object]) -> str:
@@ -52,3 +53,29 @@ def test_the_remote_command_is_one_safe_word_each() -> None:
 def test_an_answer_that_is_none_is_an_error(text: str) -> None:
     with pytest.raises((ValueError, KeyError)):
         lines.parse(text)
+
+
+def test_the_first_loki_that_answers_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    silent = {"a"}
+
+    def ask(monitor: dict[str, str], *_: object) -> list[lines.Line]:
+        asked.append(monitor["name"])
+        if monitor["name"] in silent:
+            raise UserError(f"{monitor['name']} does not answer")
+        return []
+
+    known = {
+        "monitor-2": {"dash_role": "monitor", "name": "b"},
+        "monitor-1": {"dash_role": "monitor", "name": "a"},
+        "edge-1": {"dash_role": "edge", "name": "c"},
+    }
+    monkeypatch.setattr(lines, "_ask", ask)
+    monkeypatch.setattr(lines.inventory, "hosts", lambda _: known)
+    session = Session(stack="lab", environ={})
+
+    assert lines.ask(session, "{}", 1) == []
+    assert asked == ["a", "b"]
+    silent.add("b")
+    with pytest.raises(UserError, match="b does not answer"):
+        lines.ask(session, "{}", 1)

@@ -93,6 +93,31 @@ def test_a_wrong_password_is_one_line(session: Session) -> None:
     assert monitor.budget(session) is None
 
 
+def test_of_several_monitors_the_first_that_answers_is_believed(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = session.names.port("prometheus")
+    monkeypatch.setattr(Stack, "port", lambda _, __, number=1: there if number == 2 else 1)
+
+    with pytest.raises(monitor.Silent, match=r"^https://127\.0\.0\.1:1: [^;]+$"):
+        monitor.query(session, "up")
+    (session.state_dir / "overrides.json").write_text('{"monitor_hosts": 2}')
+    assert monitor.budget(session) == {"availability": 0.9877, "latency": -0.5}
+
+    monkeypatch.setattr(Stack, "port", lambda _, __, number=1: number)
+    with pytest.raises(monitor.Silent, match=r":1: .+; https://127\.0\.0\.1:2: "):
+        monitor.query(session, "up")
+
+
+def test_every_monitor_is_opened(session: Session) -> None:
+    (session.state_dir / "overrides.json").write_text('{"monitor_hosts": 2}')
+
+    found = addresses(session)
+
+    assert {n for n in found if n.startswith("prometheus")} == {"prometheus", "prometheus-2"}
+    assert found["prometheus-2"].endswith(f"{session.state_dir}/secrets/prometheus_password)")
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"data": null}', b"[]"])
 def test_an_answer_that_is_none_is_one_line(
     session: Session, monkeypatch: pytest.MonkeyPatch, body: bytes

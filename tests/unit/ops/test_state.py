@@ -10,7 +10,9 @@ import yaml
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
 from ops import pulumi, state
-from ops.console import UserError
+from ops.commands import hosts
+from ops.console import UsageError, UserError
+from ops.session import Session
 
 URL = "s3://dash-staging-state-123456789012?region=eu-central-1"
 FILE = """config:
@@ -103,7 +105,7 @@ def test_a_rehearsal_leaves_the_file_as_it_was(
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PULUMI_HOME": str(tmp_path / "home")}
     monkeypatch.setattr(pulumi, "environment", lambda _: environment)
     monkeypatch.setenv("PATH", environment["PATH"])
-    pulumi._select(stack)
+    pulumi.select(stack)
 
     assert state.file(stack).read_text() == before
     assert "--secrets-provider passphrase" in (tmp_path / "words").read_text()
@@ -114,3 +116,20 @@ def test_settings_that_cannot_be_read_are_one_line(stack: Stack) -> None:
 
     with pytest.raises(UserError, match="cannot be read: mend it"):
         state.url(stack)
+
+
+@pytest.mark.parametrize("more", [{}, {"provider": "podman"}])
+def test_the_command_line_does_not_size_what_a_team_works_with(
+    stack: Stack, more: dict[str, str]
+) -> None:
+    """Nobody else has `overrides.json`: the next provision elsewhere would undo it."""
+    state.remember(stack, URL)
+    session = Session(stack="staging", environ={}, root=stack.root)
+    if more:  # a rehearsal is this machine's own
+        assert hosts.override(session, edge_hosts=3, **more) == {"edge_hosts": 3, **more}
+        return
+
+    with pytest.raises(UsageError, match=r"a team's.*Next: say dash:edge_hosts in Pulumi\.staging"):
+        hosts.override(session, edge_hosts=3)
+    assert not (stack.directory / "overrides.json").exists()
+    assert hosts.override(session, provider="aws") == {"provider": "aws"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import target
+from ops import monitor, target
 from ops.console import UserError
 from ops.session import Session
 
@@ -40,6 +40,23 @@ def test_addresses_and_files_are_told_and_no_secret(tmp_path: Path) -> None:
         "prometheus_user": "dash",
         "prometheus_password_file": str(state / "secrets/prometheus_password"),
     }
+
+
+def test_of_several_monitors_the_first_that_answers_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = up(tmp_path)
+    (found.state_dir / "overrides.json").write_text('{"monitor_hosts": 2}')
+    asked: list[str] = []
+
+    def ask(_session: Session, address: str, *_: object) -> None:
+        asked.append(address)
+        if address != "https://127.0.0.1:20001":
+            raise monitor.Silent(address)
+
+    monkeypatch.setattr(monitor, "_ask", ask)
+    assert target.document(found)["prometheus"] == "https://127.0.0.1:20001"
+    assert asked == ["https://127.0.0.1:9090", "https://127.0.0.1:20001"]
 
 
 def test_a_stack_that_is_not_up_is_said_with_what_to_type(tmp_path: Path) -> None:

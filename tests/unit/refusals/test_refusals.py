@@ -16,6 +16,7 @@ LINES = {
     "no bucket for the state": (
         "the bucket of the state is not there. Next: ./dash --stack staging infra bootstrap"
     ),
+    "denied the state": "these credentials may not read or write the state of staging. Next: aws",
     "region of the state": "no AWS answers in region eu-centrl-1: it is misspelt in ",
     "locked": "anna@laptop has worked on staging since 2026-11-29T10:00:00Z. Next: wait",
     "another project": "the state of staging belongs to the program shop. Next: git status",
@@ -27,7 +28,14 @@ LINES = {
     "expired, of the state (pulumi#19452)": "the AWS credentials have expired. Next: aws sso",
     "region (upjet#459)": "no AWS answers in region us-east2: it is misspelt in dash:region",
     "region (pulumi-aws#1158)": "us-east2 is no region of AWS. Next: mend dash:region of infra",
-    "bucket (awsgoat#50)": "the name of a bucket is taken, by somebody else's account perhaps.",
+    "bucket (awsgoat#50)": "the name of a bucket is taken, though the account's number is in it",
+    "image (pulumi#8120)": (
+        "dash:image of infra/stacks/Pulumi.staging.yaml names an image that Debian does not publish"
+    ),
+    "zone (jupyter-deploy#51)": (
+        "the account has no zone that is called as dash:hosted_zone of infra/stacks/Pulumi.staging"
+    ),
+    "zone (tectonic-forum#251)": "the account has no zone that is called as dash:hosted_zone of ",
     "quota of vCPUs (amazon-cloudwatch-agent-test#256)": (
         "the account's quota of 32 vCPUs is used up. Next: ask for more at https://console.aws"
     ),
@@ -132,6 +140,18 @@ def test_each_line_is_one_line_that_says_what_to_type() -> None:
         assert ". Next: " in line
         assert not re.search(r"[{}]|  |\(\)", line), line
         assert "production" not in line
+
+
+@pytest.mark.parametrize("text", [
+    BUG["expired (pulumi-aws#2560)"], BUG["region (upjet#459)"], BUG["region (pulumi-aws#1158)"],
+    BUG["another account (terraform-provider-aws#32352)"], str(BOTOCORE[-2][0]),
+])  # fmt: skip
+def test_what_every_verb_meets_names_none(text: str) -> None:
+    """An expired token during `status` is no reason to change the infrastructure."""
+    line = refusals.explain(text, "staging")
+
+    assert line.endswith("then the same again")
+    assert "provision" not in line
 
 
 @pytest.mark.parametrize("text", ["", "Resources:\n    + 2 created\n", "error: no route to podman"])

@@ -18,6 +18,11 @@ CLI = {
         "S3: ListObjectsV2, https response error StatusCode: 404, RequestID: c0wk0NxbA9tXRpM1, "
         "HostID: 9Gjjt1m=, NoSuchBucket: The specified bucket does not exist"
     ),
+    "denied the state": (
+        'error: read ".pulumi/meta.yaml": blob (key ".pulumi/meta.yaml") (code=PermissionDenied): '
+        "operation error S3: GetObject, https response error StatusCode: 403, RequestID: , "
+        "HostID: , api error Forbidden: Forbidden"
+    ),
     "region of the state": (
         'error: read ".pulumi/meta.yaml": blob (key ".pulumi/meta.yaml") (code=Unknown): operation '
         "error S3: GetObject, https response error StatusCode: 0, RequestID: , HostID: , request "
@@ -52,6 +57,19 @@ PENDING = (
     "\nResources:\n\nDuration: 1s\n"
 )
 BUG = {
+    "image (pulumi#8120)": (
+        "Exception: invoke of aws:ec2/getAmi:getAmi failed: invocation of aws:ec2/getAmi:getAmi "
+        "returned an error: invoking aws:ec2/getAmi:getAmi: 1 error occurred:\n    \t* Your query "
+        "returned no results. Please change your search criteria and try again.\n"
+    ),
+    "zone (jupyter-deploy#51)": (
+        "│ Error: no matching Route 53 Hosted Zone found\n│ \n│   with data.aws_route53_zone."
+        "existing[0],\n"
+    ),
+    "zone (tectonic-forum#251)": (
+        "* module.dns.data.aws_route53_zone.tectonic: data.aws_route53_zone.tectonic: no matching "
+        "Route53Zone found\n"
+    ),
     "no credentials (pulumi-aws#3310)": (
         "  pulumi:providers:aws (default_6_18_2):\n    error: pulumi:providers:aws resource "
         "'default_6_18_2' has a problem: No valid credential sources found.\n    Please see "

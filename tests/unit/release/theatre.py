@@ -87,7 +87,7 @@ class Theatre:
             (plugins / "action" / f"{name}.py").symlink_to(FAKES / "module.py")
         ops = self.root / "ops"
         ops.mkdir(parents=True)
-        for name in ("__init__", "__main__", "artifact", "prober"):
+        for name in ("__init__", "__main__", "artifact", "promotion", "prober"):
             (ops / f"{name}.py").symlink_to(FAKES / f"{name}.py")
         (self.root / "chaos").mkdir()
         (self.root / "chaos/__init__.py").touch()
@@ -135,6 +135,7 @@ class Theatre:
             "fail": {},
             "documents": {"migrate --json": {"applied": []}},
             "artifact": artifact,
+            "promoted": {},
             "public": {**report, "failed_after": 0},
             "preview": {**report, "by_color": {idle: {"n": 600, "p95_ms": 3.0}}},
             "colors": [stand.active, idle],

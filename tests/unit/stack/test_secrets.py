@@ -15,7 +15,7 @@ from ansible_collections.dash.platform.plugins.module_utils.errors import Fault
 from ansible_collections.dash.platform.plugins.plugin_utils import secrets
 from ansible_collections.dash.platform.plugins.plugin_utils.secrets import Files, Parameters
 
-REGION = "eu-west-1"
+REGION, KEY = "eu-west-1", "alias/dash-staging-secrets"
 
 
 @pytest.fixture(name="aws")
@@ -29,21 +29,21 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(name="where", params=["podman", "aws"])
 def _where(request: pytest.FixtureRequest, tmp_path: Path) -> secrets.Source:
     request.getfixturevalue("aws")
-    return secrets.of_stack(request.param, str(tmp_path), "/dash/staging", REGION)
+    return secrets.of_stack(request.param, str(tmp_path), "/dash/staging", REGION, KEY)
 
 
 def test_each_provider_has_its_source(tmp_path: Path) -> None:
-    files = secrets.of_stack("podman", str(tmp_path), "", "")
-    parameters = secrets.of_stack("aws", str(tmp_path), "/dash/staging/", REGION)
+    files = secrets.of_stack("podman", str(tmp_path), "", "", "")
+    parameters = secrets.of_stack("aws", str(tmp_path), "/dash/staging/", REGION, KEY)
 
     assert files == Files(tmp_path / "secrets")
-    assert parameters == Parameters("/dash/staging/", REGION)
+    assert parameters == Parameters("/dash/staging/", REGION, KEY)
 
 
 @pytest.mark.parametrize("path", ["", "/"])
 def test_a_stack_on_aws_says_where_its_secrets_lie(tmp_path: Path, path: str) -> None:
     with pytest.raises(Fault, match="dash_secrets_path is not set"):
-        secrets.of_stack("aws", str(tmp_path), path, REGION)
+        secrets.of_stack("aws", str(tmp_path), path, REGION, KEY)
 
 
 @pytest.mark.parametrize("name", ["", "../ca.pem", "a/b", ".hidden", "A", "a b", "a*"])
@@ -92,6 +92,29 @@ def test_a_parameter_is_encrypted_and_lies_below_the_path() -> None:
     found = boto3.client("ssm", region_name=REGION).get_parameter(Name="/dash/staging/x")
     assert found["Parameter"]["Type"] == "SecureString"
     assert found["Parameter"]["Value"] != "y"
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("verb", ["write", "offer"])
+@pytest.mark.parametrize(("key", "used"), [(KEY, KEY), ("", "alias/aws/ssm")])
+def test_a_parameter_is_encrypted_by_the_stacks_own_key(verb: str, key: str, used: str) -> None:
+    """A stack that was made before it told its key has the account's."""
+    getattr(Parameters("/dash/staging", REGION, key), verb)("x", "y")
+
+    (found,) = boto3.client("ssm", region_name=REGION).describe_parameters()["Parameters"]
+    assert found["KeyId"] == used
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_was_written_by_another_key_is_read_and_gets_the_stacks_with_its_next_value() -> None:
+    Parameters("/dash/staging", REGION).write("x", "old")
+    ours = Parameters("/dash/staging", REGION, KEY)
+    assert ours.read("x") == "old"
+
+    ours.write("x", "new")
+
+    (found,) = boto3.client("ssm", region_name=REGION).describe_parameters()["Parameters"]
+    assert (ours.read("x"), found["KeyId"]) == ("new", KEY)
 
 
 def _refused(code: str) -> exceptions.ClientError:

@@ -87,7 +87,6 @@ def test_groups_and_variables_are_those_of_the_architecture(stack: Stack) -> Non
     done = ansible(stack, "ansible-inventory", "--list")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-
     assert {k: v["hosts"] for k, v in document.items() if "hosts" in v} == {
         "edge": ["edge-1"],
         "app": ["app-blue-1", "app-green-1"],
@@ -96,24 +95,25 @@ def test_groups_and_variables_are_those_of_the_architecture(stack: Stack) -> Non
         "db": ["db-1"],
         "monitor": ["monitor-1"],
         "simulator": ["simulator-1"],
+        "zone_a": ["edge-1", "app-blue-1", "app-green-1", "db-1", "monitor-1", "simulator-1"],
     }
-    directory = stack.directory
-    seen = {
-        name: plain(value) for name, value in document["_meta"]["hostvars"]["app-green-1"].items()
-    }
+    found = document["_meta"]["hostvars"]["app-green-1"].items()
+    seen = {name: plain(value) for name, value in found}
     common = seen.pop("ansible_ssh_common_args")
     assert Path(seen["dash_python"]).parent == Path(sys.executable).parent
-    assert f"UserKnownHostsFile={directory}/known_hosts -o StrictHostKeyChecking=yes" in common
+    assert (
+        f"UserKnownHostsFile={stack.directory}/known_hosts -o StrictHostKeyChecking=yes" in common
+    )
     wanted = {
         "ansible_host": "10.89.50.31",
         "ansible_user": "ansible",
-        "ansible_ssh_private_key_file": f"{directory}/ssh/id_ed25519",
+        "ansible_ssh_private_key_file": f"{stack.directory}/ssh/id_ed25519",
         "dash_role": "app",
         "dash_color": "green",
         "dash_address": "10.89.50.31",
         "dash_stack": "lab",
         "dash_root": str(stack.root),
-        "dash_state_dir": str(directory),
+        "dash_state_dir": str(stack.directory),
         "dash_public_url": "https://127.0.0.1:8443",
         "dash_preview_url": "https://127.0.0.1:8444",
         "dash_monitor_urls": {"prometheus": "https://127.0.0.1:9090"},

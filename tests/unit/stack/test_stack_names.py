@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import (
+    MONITOR,
     NAMED_SLOTS,
     PORT_STEP,
     PORTS,
     STACKS,
     Stack,
     StackError,
+    addressed,
+    watching,
 )
 
 ROOT = Path("/checkout")
@@ -96,12 +99,27 @@ def test_addresses_lie_in_the_subnet_and_differ(lab: str) -> None:
     assert len({stack.mac(*pair) for pair in pairs}) == len(pairs)
 
 
-def test_no_two_services_of_any_two_slots_want_one_port() -> None:
+def test_no_two_services_of_any_two_slots_want_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     slots = range(3 + 3 * NAMED_SLOTS)
     wanted = [port + PORT_STEP * slot for slot in slots for port in PORTS.values()]
+    watched = watching(9).values()
+    more = []
+    for slot in slots:
+        monkeypatch.setattr(Stack, "slot", slot)
+        more += [Stack(ROOT).port(name, number) for name, number in watched if number > 1]
+    wanted += more
 
+    assert len(more) == 8 * 3 * len(slots)
     assert len(set(wanted)) == len(wanted)
     assert max(wanted) < 32768  # below what the kernel hands out by itself
+
+
+@pytest.mark.parametrize("monitors", [0, 1, 2])
+def test_the_first_monitor_has_plain_names_and_the_others_a_number(monitors: int) -> None:
+    first = {name: (name, 1) for name in MONITOR} if monitors else {}
+    second = {f"{name}-2": (name, 2) for name in MONITOR} if monitors > 1 else {}
+
+    assert watching(monitors) == first | second
 
 
 @pytest.mark.parametrize(
@@ -136,3 +154,18 @@ def test_empty_variables_mean_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_checkouts_are_told_apart() -> None:
     assert Stack(Path("/a")).checkout != Stack(Path("/b")).checkout
     assert Stack(Path("/a")).checkout == Stack(Path("/a"), "staging").checkout
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Next: ./dash rollback", "Next: ./dash --stack production rollback"),
+        ("./dash up, ./dash logs", "./dash --stack production up, ./dash --stack production logs"),
+        ("Next: ./dash --stack staging up", "Next: ./dash --stack staging up"),
+        ("see ./dash --help", "see ./dash --help"),
+        ("/srv/./dash is a file", "/srv/./dash is a file"),
+    ],
+)  # fmt: skip
+def test_a_command_names_the_stack_that_it_is_for(text: str, named: str) -> None:
+    assert addressed(text, "production") == named
+    assert addressed(text, "lab") == text

@@ -33,6 +33,13 @@ def refusal(tmp_path: Path, text: str) -> str:
     return str(caught.value).removeprefix(f"{file}: ")
 
 
+def test_the_documents_example_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs/reference/llm.md").read_text("utf-8")
+    file = tmp_path / "llm.toml"
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    assert set(read(str(file)).models) == {"small", "large"}
+
+
 def test_a_catalog_names_models_aliases_and_deployments(tmp_path: Path) -> None:
     file = tmp_path / "llm.toml"
     file.write_text(GOOD)

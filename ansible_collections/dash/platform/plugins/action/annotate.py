@@ -1,4 +1,4 @@
-"""Have the stack's Grafana told of a release, by a process that nobody waits for."""
+"""Have every Grafana of the stack told of a release, by processes that nobody waits for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Start a process that tells it; a stack without a monitor has nobody to tell."""
+        """Start a process that tells each; a stack without a monitor has nobody to tell."""
         result = super().run(tmp, task_vars)
         args, variables = self._task.args, task_vars or {}
         state_dir = Path(args["state_dir"])
@@ -44,13 +44,14 @@ class ActionModule(ActionBase):
         monitors = sorted(variables["groups"].get("monitor", []))
         if not monitors or not password.is_file():
             return {**result, "changed": False, "told": 0}
-        host = variables["hostvars"][monitors[0]]
         told = bodies(args["decided"]["plan"], args["entry"], args.get("at") or None)
-        words = [json.dumps(controller.ssh_command(host)), f"https://{host['dash_address']}:{PORT}",
-                 USER, str(password), json.dumps(told)]  # fmt: skip
-        controller.spawn(
-            [sys.executable, "-m", "ops.annotation", *words],
-            Path(args["root"]),
-            state_dir / "logs" / "annotation.log",
-        )
+        for host in (variables["hostvars"][name] for name in monitors):
+            address = f"https://{host['dash_address']}:{PORT}"
+            words = [json.dumps(controller.ssh_command(host)), address, USER, str(password),
+                     json.dumps(told)]  # fmt: skip
+            controller.spawn(
+                [sys.executable, "-m", "ops.annotation", *words],
+                Path(args["root"]),
+                state_dir / "logs" / "annotation.log",
+            )
         return {**result, "changed": False, "told": len(told)}

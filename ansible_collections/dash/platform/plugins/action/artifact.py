@@ -11,11 +11,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.dash.platform.plugins.module_utils import controller
 
-BUILD_TIMEOUT = 600  # seconds; a cold wheelhouse is fetched from the index
+TIMEOUT = 600  # seconds; a cold wheelhouse is fetched from the index, or an artifact from far away
 
 
 class ActionModule(ActionBase):
-    """Arguments: root, state_dir, path (ready artifact), from_stack (take what that stack runs)."""
+    """Arguments: root, path (ready artifact), from_stack (take what that stack runs)."""
 
     TRANSFERS_FILES = False
 
@@ -26,14 +26,13 @@ class ActionModule(ActionBase):
         root = Path(args["root"])
         try:
             if args.get("from_stack"):
-                words = ["pick", "--stack", str(args["from_stack"])]
+                words = ["ops.promotion", str(args["from_stack"])]
             elif args.get("path"):
-                words = ["take", str(Path(args["path"]).absolute())]
+                path = str(Path(args["path"]).absolute())
+                words = ["ops.artifact", "take", path, "--json"]
             else:
-                words = ["build"]
-            found = controller.run_json(
-                [sys.executable, "-m", "ops.artifact", *words, "--json"], root, BUILD_TIMEOUT
-            )
+                words = ["ops.artifact", "build", "--json"]
+            found = controller.run_json([sys.executable, "-m", *words], root, TIMEOUT)
         except RuntimeError as error:
             raise AnsibleActionFail(str(error)) from None
         return {**result, **found, "changed": False}

@@ -19,11 +19,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return whether anything changed. Say no_log: the value is among the arguments."""
         result = super().run(tmp, task_vars)
-        known = {"dash_provider": "podman", **(task_vars or {})}
-        names = ("dash_provider", "dash_state_dir", "dash_secrets_path", "dash_region")
-        told = (str(self._templar.template(known.get(n, ""))) for n in names)
         try:
-            where = secrets.of_stack(*told)
+            where = secrets.of_task(self._templar.template, task_vars)
             name, text = secrets.checked(self._task.args["name"]), str(self._task.args["value"])
             changed = (where.read(name) or "").rstrip() != text
             if changed and not self._task.check_mode:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.dash.platform.plugins.module_utils.stack import addressed
+
 if TYPE_CHECKING:
     from ansible.executor.stats import AggregateStats
     from ansible.executor.task_result import CallbackTaskResult
@@ -173,6 +175,7 @@ class CallbackModule(CallbackBase):
         self._playbook = "playbook"
         self._began = time.monotonic()
         self._step: Step | None = None
+        self._stack = "lab"
         self._timings = Timings(None)
         self._events: Path | None = None
 
@@ -194,6 +197,8 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play: Play) -> None:
         """End the step of the play before."""
         self._end_step()
+        hosts = play.get_variable_manager()._inventory  # noqa: SLF001 -- no public name
+        self._stack = str(hosts.groups["all"].get_vars().get("dash_stack", "lab"))
         self._event("", play.get_name().strip(), "", "play", "")
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
@@ -315,7 +320,7 @@ class CallbackModule(CallbackBase):
 
     def _show(self, text: str, color: str | None) -> None:
         self._clear()
-        self._display.display(text, color=color)
+        self._display.display(addressed(text, self._stack), color=color)
 
     def _event(self, step: str, task: str, host: str, status: str, said: str) -> None:
         """Append one event at once: a test may be waiting to kill this process here."""

@@ -15,13 +15,15 @@ from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from ansible_collections.dash.platform.plugins.module_utils import refusals
+from ansible_collections.dash.platform.plugins.module_utils import files, refusals
+from ansible_collections.dash.platform.plugins.module_utils.errors import Fault
 from ansible_collections.dash.platform.plugins.module_utils.stack import (
     MONITOR,
+    ZONES,
     Stack,
     StackError,
 )
-from ansible_collections.dash.platform.plugins.plugin_utils import instances
+from ansible_collections.dash.platform.plugins.plugin_utils import copies, instances, secrets
 from ansible_collections.dash.platform.plugins.plugin_utils.instances import NoHosts
 
 DOCUMENTATION = """
@@ -43,7 +45,6 @@ options:
 TIMEOUT = 60  # seconds for `pulumi stack output`
 SSM_TIMEOUT = 30  # seconds to connect: a session by SSM is a call, a web socket and ssh inside it
 GROUPS = ("edge", "app", "app_blue", "app_green", "db", "monitor", "simulator")
-ZONES = "abc"
 
 
 def read_outputs(stack: Stack) -> dict[str, Any]:
@@ -70,9 +71,7 @@ def read_outputs(stack: Stack) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     outputs = _ask(stack, f"file://{stack.directory / 'pulumi'}")
-    temporary = kept.with_name(f"outputs.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps({"key": key, "outputs": outputs}), encoding="utf-8")
-    temporary.replace(kept)
+    files.write_json(kept, {"key": key, "outputs": outputs})
     return outputs
 
 
@@ -122,7 +121,7 @@ def _ask(stack: Stack, backend: str) -> dict[str, Any]:
 
 
 class InventoryModule(BaseInventoryPlugin):
-    """Groups edge, app, app_blue, app_green, db, monitor and simulator, and what the roles read."""
+    """Groups by what hosts are (edge, app, …) and where (zone_a, …), and what the roles read."""
 
     NAME = "dash.platform.stack"
 
@@ -146,7 +145,7 @@ class InventoryModule(BaseInventoryPlugin):
         except StackError as error:
             raise AnsibleParserError(str(error)) from None
         outputs, hosts = self._outputs(stack)
-        for group in GROUPS:
+        for group in (*GROUPS, *(f"zone_{zone}" for zone in ZONES)):
             self.inventory.add_group(group)
         for name, value in _common(stack, outputs).items():
             self.inventory.set_variable("all", name, value)
@@ -164,6 +163,7 @@ class InventoryModule(BaseInventoryPlugin):
             if outputs["provider"] != "aws":
                 return outputs, outputs["hosts"]
             hosts, troubles = instances.find(stack, outputs, self.loader)
+            _bring(stack, outputs)
         except NoHosts as error:
             if context.CLIARGS.get("syntax"):
                 raise
@@ -179,18 +179,30 @@ class InventoryModule(BaseInventoryPlugin):
         self.inventory.add_host(name, group=host["role"])
         if host["color"]:
             self.inventory.add_host(name, group=f"app_{host['color']}")
+        zone = host.get("zone") or _zone(name)
+        self.inventory.add_host(name, group=f"zone_{zone}")
         instance = host.get("instance_id", "")
         for key, value in {
             "ansible_host": instance or host["address"],
             "dash_role": host["role"],
             "dash_color": host["color"],
-            "dash_zone": host.get("zone") or _zone(name),
+            "dash_zone": zone,
             "dash_address": host["address"],
             "dash_container": host.get("container", ""),
             "dash_instance_id": instance,
             "dash_volumes": host.get("volumes", {}),  # their ids by what they hold
         }.items():
             self.inventory.set_variable(name, key, value)
+
+
+def _bring(stack: Stack, outputs: dict[str, Any]) -> None:
+    """Have the stack's ssh key here, and what else a colleague's machine lacks. Raises NoHosts."""
+    where = secrets.Parameters(stack.secrets_path, outputs["region"])
+    try:
+        copies.login(where, stack.directory)
+        copies.read_here(where, stack.directory)
+    except Fault as fault:
+        raise NoHosts(str(fault)) from None
 
 
 def _zone(name: str) -> str:
@@ -237,7 +249,7 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
         "dash_public_url": outputs["urls"]["https"],
         "dash_preview_url": _preview(stack, outputs),
         "dash_monitor_urls": {
-            name: outputs["urls"][name] for name in MONITOR if name in outputs["urls"]
+            name: url for name, url in outputs["urls"].items() if name.partition("-")[0] in MONITOR
         },
         "dash_network": outputs["network"],
         "dash_provider": outputs["provider"],
@@ -248,5 +260,6 @@ def _common(stack: Stack, outputs: dict[str, Any]) -> dict[str, Any]:
         "dash_buckets": outputs.get("buckets", {}),
         "dash_load_balancer_cidrs": outputs.get("load_balancer_cidrs", []),
         "dash_secrets_path": outputs.get("secrets_path", ""),
+        "dash_secrets_key": outputs.get("secrets_key", ""),
         "dash_certificate_arn": outputs.get("certificate_arn", ""),
     }

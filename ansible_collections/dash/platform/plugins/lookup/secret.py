@@ -61,6 +61,11 @@ options:
     type: str
     default: ""
     vars: [{name: dash_region}]
+  key:
+    description: The KMS key of new parameters, by its alias; the account's own where it is empty.
+    type: str
+    default: ""
+    vars: [{name: dash_secrets_key}]
 """
 CHARACTERS = ("ascii_letters", "digits")
 
@@ -77,7 +82,7 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(str(fault)) from None
 
     def _found(self, term: str, variables: Any) -> Any:
-        told = (self.get_option(o) for o in ("provider", "directory", "path", "region"))
+        told = (self.get_option(o) for o in ("provider", "directory", "path", "region", "key"))
         where = secrets.of_stack(*told)
         if term.endswith("*"):
             beginning = secrets.checked(term[:-1])

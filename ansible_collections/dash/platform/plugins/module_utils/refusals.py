@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+# For what only Pulumi meets; all verbs meet the rest, and say "the same again"
 AGAIN = "./dash --stack {stack} provision"
 SETTINGS = "infra/stacks/Pulumi.{stack}.yaml"
 QUOTA = "https://console.aws.amazon.com/servicequotas"
@@ -24,18 +25,21 @@ RULES: tuple[tuple[str, str], ...] = (
         ),
         (
             "no AWS answers in region {region}: it is misspelt in dash:region of "
-            f"{SETTINGS}, or this machine has no network. Next: mend it, then {AGAIN}"
+            f"{SETTINGS}, or this machine has no network. Next: mend it, then the same again"
         ),
     ),
     (
         r"(?:[Ii]nvalid AWS Region: ?|Provided region_name ')(?P<region>[^\s']*)",
-        f"{{region}} is no region of AWS. Next: mend dash:region of {SETTINGS}, then {AGAIN}",
+        (
+            f"{{region}} is no region of AWS. Next: mend dash:region of {SETTINGS}, then the same "
+            "again"
+        ),
     ),
     (
         r"the region '(?P<seen>[a-z0-9-]+)' is wrong; expecting '(?P<region>[a-z0-9-]+)'",
         (
             "the bucket lies in {region}, and {seen} was asked. Next: say dash:region: {region} in "
-            f"{SETTINGS}, then {AGAIN}"
+            f"{SETTINGS}, then the same again"
         ),
     ),
     (
@@ -56,7 +60,8 @@ RULES: tuple[tuple[str, str], ...] = (
         r"AWS account ID not allowed: (?P<account>\d{12})",
         (
             "these are credentials of account {account}, and dash:account of "
-            f"{SETTINGS} names another. Next: export AWS_PROFILE=<the right one>, then {AGAIN}"
+            f"{SETTINGS} names another. Next: export AWS_PROFILE=<the right one>, then the same "
+            "again"
         ),
     ),
     (
@@ -84,7 +89,7 @@ RULES: tuple[tuple[str, str], ...] = (
             r"expired|Error loading SSO Token|InvalidGrantException|ExpiredToken|RequestExpired|"
             r"security token included in the request is expired|cached SSO token is expired"
         ),
-        f"the AWS credentials have expired. Next: aws sso login, then {AGAIN}",
+        "the AWS credentials have expired. Next: aws sso login, then the same again",
     ),
     (
         (
@@ -162,12 +167,20 @@ RULES: tuple[tuple[str, str], ...] = (
         r"NoSuchBucket|bucket \S+ is not accessible",
         "the bucket of the state is not there. Next: ./dash --stack {stack} infra bootstrap",
     ),
+    (
+        r"blob \([^\n]*code=PermissionDenied\)",
+        (
+            "these credentials may not read or write the state of {stack}. Next: aws sts "
+            "get-caller-identity tells whose they are; docs/operations/aws.md, Permissions, says "
+            "what they lack"
+        ),
+    ),
     # What is there already, though the state does not know it
     (
         r"BucketAlreadyExists",
         (
-            "the name of a bucket is taken, by somebody else's account perhaps. Next: another "
-            f"dash:domain in {SETTINGS}, from which bucket names are made, then {AGAIN}"
+            "the name of a bucket is taken, though the account's number is in it: by hand, or by "
+            f"somebody who knew it. Next: aws s3 ls tells whether it is yours, then {AGAIN}"
         ),
     ),
     (
@@ -184,6 +197,24 @@ RULES: tuple[tuple[str, str], ...] = (
             "stack, or the rest of an interrupted run. Next: pulumi import it, or remove it in "
             "AWS; then "
             f"{AGAIN}"
+        ),
+    ),
+    # What the settings name and the account has not
+    (
+        r"Your query returned no results",
+        (
+            f"dash:image of {SETTINGS} names an image that Debian does not publish, or no more. "
+            "Next: aws ec2 describe-images --owners 136693071363 --filters "
+            "'Name=name,Values=debian-13-amd64-*' --query 'Images[].Name' lists those there are; "
+            f"then {AGAIN}"
+        ),
+    ),
+    (
+        r"no matching Route ?53 ?(?:Hosted )?Zone found",
+        (
+            f"the account has no zone that is called as dash:hosted_zone of {SETTINGS} says. Next: "
+            "aws route53 list-hosted-zones --query 'HostedZones[].Name' lists those there are; "
+            f"then {AGAIN}"
         ),
     ),
     # Quotas and capacity

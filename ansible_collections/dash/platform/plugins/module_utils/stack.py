@@ -16,6 +16,8 @@ STACKS = ("lab", "staging", "production")
 NAMED_SLOTS = 60  # labs with a name of their own; slot 182 at most, subnet 10.89.232.0/24
 FIRST_SUBNET = 50
 PORT_STEP = 20
+MORE_PORTS = 20000  # of the second monitor and those after it; PORTS has the first one's
+MORE_STEP = 30  # nine monitors at most
 MONITOR = ("grafana", "prometheus", "alertmanager")  # of the monitor, what people open
 PORTS = {
     "http": 8080,
@@ -25,6 +27,7 @@ PORTS = {
     "prometheus": 9090,
     "alertmanager": 9093,
 }
+ZONES = "abc"  # by index: zone b is the second of a region
 FIRST_ADDRESS = {
     "edge": 11,
     "app-blue": 21,
@@ -33,11 +36,33 @@ FIRST_ADDRESS = {
     "monitor": 51,
     "simulator": 61,
 }
+_COMMAND = re.compile(r"(?<![\w/])\./dash (?=[a-z])")
 _LAB_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?")
+
+
+def watching(monitors: int) -> dict[str, tuple[str, int]]:
+    """Return what people open of so many monitors by its name, as service and number.
+
+    Those of the first are called as the service is: grafana; the others grafana-2, ….
+    """
+    return {
+        service if number == 1 else f"{service}-{number}": (service, number)
+        for number in range(1, monitors + 1)
+        for service in MONITOR
+    }
 
 
 class StackError(ValueError):
     """A stack or lab that cannot be; `str()` is one line for the operator."""
+
+
+def addressed(text: str, stack: str) -> str:
+    """Return a text in which every `./dash` command names the stack that the text is about.
+
+    What says "Next: ./dash rollback" does not know of which stack. Typed as it stands it would
+    go to the lab, whose commands are the only ones that need no name.
+    """
+    return text if stack == "lab" else _COMMAND.sub(f"./dash --stack {stack} ", text)
 
 
 @dataclass(frozen=True)
@@ -84,6 +109,15 @@ class Stack:
         return f"dash-{self.lab}-{self.name}" if self.lab else f"dash-{self.name}"
 
     @property
+    def secrets_path(self) -> str:
+        """What the names of the stack's secrets in AWS's Parameter Store begin with."""
+        return f"/dash/{self.name}/"
+
+    def key_alias(self, use: str) -> str:
+        """Return the name of a KMS key of the stack."""
+        return f"alias/{self.prefix}-{use}"
+
+    @property
     def slot(self) -> int:
         """The stack's place among all on this machine: subnet and ports follow from it."""
         index = STACKS.index(self.name)
@@ -104,9 +138,12 @@ class Stack:
         """Return a fixed, locally administered MAC address: peers keep their ARP entry."""
         return f"02:d5:59:{self.slot:02x}:00:{FIRST_ADDRESS[kind] + number - 1:02x}"
 
-    def port(self, service: str) -> int:
-        """Return the port on 127.0.0.1 of http, https, preview, grafana, …."""
-        return PORTS[service] + PORT_STEP * self.slot
+    def port(self, service: str, number: int = 1) -> int:
+        """Return the port on 127.0.0.1 of http, https, preview, or of the number-th grafana, …."""
+        if number == 1:
+            return PORTS[service] + PORT_STEP * self.slot
+        place = len(MONITOR) * (number - 2) + MONITOR.index(service)
+        return MORE_PORTS + MORE_STEP * self.slot + place
 
     @property
     def checkout(self) -> str:

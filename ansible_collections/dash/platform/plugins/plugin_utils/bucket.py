@@ -1,4 +1,4 @@
-"""An artifact in the stack's bucket: brought there once, opened to hosts for a while."""
+"""An artifact in the stack's bucket: brought there once, opened to hosts for a while, got back."""
 
 from __future__ import annotations
 
@@ -57,16 +57,44 @@ def offer(path: Path, bucket: str, region: str) -> Offer:
     return Offer(str(url), digest, not there)
 
 
+def get(path: Path, bucket: str, region: str) -> bool:
+    """Get an archive from a bucket; False when it does not lie there.
+
+    What came is not looked at: that is for the caller, who knows what it should be.
+
+    Args:
+        path: where to; its name is its key.
+        bucket: where from.
+        region: of the bucket.
+
+    Raises:
+        Fault: AWS does not give it.
+        OSError: the file cannot be written.
+    """
+    client = _client(region)
+    with aws.said(f"{bucket} does not give {path.name}"):
+        try:
+            client.download_file(bucket, path.name, str(path))
+        except client.exceptions.ClientError as error:
+            return _absent(error)
+    return True
+
+
 def _there(client: Any, bucket: str, path: Path, digest: str) -> bool:
     """Tell whether the bucket has the archive, to the byte."""
     try:
         head = client.head_object(Bucket=bucket, Key=path.name)
     except client.exceptions.ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004 -- not found
-            raise
-        return False
+        return _absent(error)
     told = (head["ContentLength"], head["Metadata"].get("sha256"))
     return bool(told == (path.stat().st_size, digest))
+
+
+def _absent(error: Any) -> bool:
+    """Return False for an error that says that there is no such object; raise any other again."""
+    if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004 -- not found
+        raise error
+    return False
 
 
 def _client(region: str) -> Any:

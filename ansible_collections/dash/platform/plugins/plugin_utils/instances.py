@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PLUGIN = "amazon.aws.aws_ec2"
 FILE = "aws_ec2.yml"  # the ending by which the plugin knows its files
+WHO = "whoever may provision types"  # an operator may not
 ALIVE = ["pending", "running", "stopping", "stopped"]  # what is terminated has no address to keep
 
 
@@ -53,6 +54,7 @@ def find(stack: Stack, outputs: Mapping[str, Any], loader: Any) -> tuple[list[An
         NoHosts: EC2 cannot be asked, or has none of them.
     """
     file = stack.directory / FILE  # kept: `ansible-inventory -i` on it shows what EC2 says
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a colleague's first look
     file.write_text(json.dumps(configuration(stack.name, outputs), indent=1) + "\n", "utf-8")
     try:
         found = _ask(str(file), loader)
@@ -106,13 +108,13 @@ def _troubles(
         elif (state := found[instance]["state"]["name"]) != "running":
             wait = "once it has stopped, " if state == "stopping" else ""
             start = f"aws ec2 start-instances --region {region} --instance-ids {instance}"
-            hint = "wait a minute" if state == "pending" else f"{wait}type {start}"
+            hint = "wait a minute" if state == "pending" else f"{wait}{WHO} {start}"
             yield f"{host['name']} ({instance}) is {state}: {hint}"
     for instance, values in found.items():
         if instance not in wanted:
             name = values["ec2_tags"]["dash:name"]
             yield (
-                f"{instance} calls itself {name} of {stack} and is not in its state: type "
+                f"{instance} calls itself {name} of {stack} and is not in its state: {WHO} "
                 f"aws ec2 terminate-instances --region {region} --instance-ids {instance}, "
                 "if nobody needs it"
             )

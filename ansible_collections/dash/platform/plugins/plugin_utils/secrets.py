@@ -8,13 +8,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible_collections.dash.platform.plugins.module_utils import files
 from ansible_collections.dash.platform.plugins.module_utils.errors import Fault, one_line
 from ansible_collections.dash.platform.plugins.plugin_utils import aws
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+# Of every host, in the order in which `of_stack` takes what they say
+VARIABLES = (
+    "dash_provider", "dash_state_dir", "dash_secrets_path", "dash_region", "dash_secrets_key",
+)  # fmt: skip
 
 
 class Source(Protocol):
@@ -44,7 +51,7 @@ def checked(name: str) -> str:
     return name
 
 
-def of_stack(provider: str, directory: str, path: str, region: str) -> Source:
+def of_stack(provider: str, directory: str, path: str, region: str, key: str) -> Source:
     """Return where a stack's secrets lie.
 
     Args:
@@ -52,6 +59,7 @@ def of_stack(provider: str, directory: str, path: str, region: str) -> Source:
         directory: where the stack's state lies on the controller.
         path: what the names of its parameters begin with.
         region: of the stack, "" for the one that the environment names.
+        key: the KMS key of its parameters, by alias; "" for the account's own.
 
     Raises:
         Fault: on aws nobody says what the names begin with.
@@ -60,7 +68,21 @@ def of_stack(provider: str, directory: str, path: str, region: str) -> Source:
         return copies(directory)
     if not path.strip("/"):
         raise Fault("dash_secrets_path is not set: nobody knows where the stack's secrets lie")
-    return Parameters(path, region)
+    return Parameters(path, region, key)
+
+
+def of_task(template: Callable[[Any], Any], variables: Mapping[str, Any] | None) -> Source:
+    """Return where the secrets of a task's stack lie, by the variables of its host.
+
+    Args:
+        template: Ansible's, of the task.
+        variables: what the task knows; without a provider it is a stack on podman.
+
+    Raises:
+        Fault: as `of_stack`.
+    """
+    known = {"dash_provider": "podman", **(variables or {})}
+    return of_stack(*(str(template(known.get(name, ""))) for name in VARIABLES))
 
 
 def copies(directory: str) -> Files:
@@ -116,10 +138,12 @@ class Parameters:
     Args:
         path: what their names begin with, `/dash/staging/`.
         region: of the stack, "" for the one that the environment names.
+        key: by which a new value is encrypted; "" for the account's own.
     """
 
     path: str
     region: str = ""
+    key: str = ""
 
     def names(self) -> list[str]:
         """Return the names of the parameters directly below the path."""
@@ -164,6 +188,8 @@ class Parameters:
         return self.path.rstrip("/") + "/"
 
     def _put(self, client: Any, name: str, value: str, **more: Any) -> None:
+        if self.key:
+            more["KeyId"] = self.key
         # More than 4 KB, such as a provider's metadata, costs money and is taken all the same.
         client.put_parameter(
             Name=self._path + name, Value=value, Type="SecureString", Tier="Intelligent-Tiering",
