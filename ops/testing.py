@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops import tools
 from ops.console import ExitCode, Timings, UserError, seconds
 from ops.testsuites import catalogue, coverage, junit, lab, machine, parts, role_hosts, state
 
@@ -190,11 +191,13 @@ class Run:
     def _run(self, name: str, todo: list[Part]) -> None:
         env: dict[str, str] = {}
         if name in catalogue.NEED_MACHINE:
-            found = self._prepared()
-            if isinstance(found, UserError):
-                self.take(self._not_run(name, str(found)))
+            try:
+                env = self._prepared().env
+                for tool in catalogue.TOOLS[name]:
+                    tools.resolve(tool, self.place.say)
+            except UserError as error:
+                self.take(self._not_run(name, error.line))
                 return
-            env = found.env
         if name in coverage.SUITES:
             coverage.clear(self.place, name)
         place = parts.Place(root=self.place.root, env={**self.place.env, **env}, say=say)
@@ -247,14 +250,16 @@ class Run:
                 left -= outcome.seconds
             self.take(outcome)
 
-    def _prepared(self) -> machine.Machine | UserError:
-        """Return the machine's containers ready to run, or why not; looked for once a run."""
+    def _prepared(self) -> machine.Machine:
+        """Return the machine's containers ready to run; looked for once a run. Raises UserError."""
         if self._machine is None:
             try:
                 log = self.place.directory / "logs" / "machine.log"
                 self._machine = machine.prepare(self.place.root, log, self.place.say)
             except UserError as error:
                 self._machine = error
+        if isinstance(self._machine, UserError):
+            raise self._machine
         return self._machine
 
     def _not_run(self, suite: str, reason: str) -> Outcome:

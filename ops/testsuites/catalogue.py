@@ -26,6 +26,14 @@ BUDGETS: Mapping[str, int] = {
 }
 MATRIX_MINUTES = 180  # for each part that only --all runs
 NEED_MACHINE = ("integration", "infra", "roles", "e2e")  # packages, host image, podman's settings
+# Third-party programs of tools/manifest.toml that a suite uses. They are got before its parts run:
+# where only a build gives one, that takes minutes, and no test waits so long.
+TOOLS: Mapping[str, tuple[str, ...]] = {
+    "integration": ("loki", "otelcol"),
+    "infra": ("pulumi",),
+    "roles": ("loki", "otelcol", "grafana"),
+    "e2e": ("pulumi", "loki", "otelcol", "grafana"),
+}
 UNIT = ("tests/unit", "tests/repo", "tests/roles")
 # Plugins that no unit test uses: pytest and each of its workers would load them first.
 UNUSED = ("schemathesis", "anyio", "pytest11.testinfra")
@@ -99,12 +107,13 @@ def _roles(root: Path, *, every: bool) -> list[Part]:  # noqa: ARG001 -- one sig
     # A scenario waits more than it works; each worker takes the next when it is done with one.
     side_by_side = ("-n", "2", "--maxschedchunk", "1")
     selection = () if every else ("-m", "not slow")
-    return [pytest("roles", "roles", "-v", *side_by_side, *selection, "tests/scenarios")]
+    words = ("-v", "--durations=20", *side_by_side, *selection)
+    return [pytest("roles", "roles", *words, "tests/scenarios")]
 
 
 def _e2e(root: Path, *, every: bool) -> list[Part]:
     """Return the sample; with --all, one more part for each file that has slow tests."""
-    common = ("-v", "-p", "no:randomly", "--timeout=1800")
+    common = ("-v", "--durations=20", "-p", "no:randomly", "--timeout=1800")
     sample = pytest("e2e", "e2e", *common, "-m", "not slow", "tests/e2e")
     files = sorted(p for p in root.glob("tests/e2e/**/test_*.py") if every)
     return [

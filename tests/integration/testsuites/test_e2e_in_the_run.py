@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from ops import testing
+from ops import testing, tools
 from ops.testsuites import catalogue, lab, machine, parts, state
 from ops.testsuites.junit import Counts
 from ops.testsuites.parts import Outcome, Part, Place
@@ -53,6 +53,7 @@ def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple
     monkeypatch.setattr(state, "tree_hash", lambda _root: "tree")
     ready = machine.Machine(image="image", containers_conf="")
     monkeypatch.setattr(machine, "prepare", lambda *_: ready)
+    monkeypatch.setattr(tools, "resolve", lambda *_: tmp_path)
 
     def run(code: str, **settings: object) -> tuple[int, FakeLab]:
         fake = FakeLab(

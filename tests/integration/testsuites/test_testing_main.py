@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import testing
+from ops import testing, tools
 from ops.console import UserError
 from ops.testsuites import catalogue, coverage, machine, parts, state
 from ops.testsuites.parts import Part
@@ -45,6 +45,7 @@ def _suites(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Progra
         monkeypatch.setattr(catalogue, "SUITES", ("lint", "unit", "integration", "infra"))
         ready = machine.Machine(image="image", containers_conf="")
         monkeypatch.setattr(machine, "prepare", lambda *_: ready)
+        monkeypatch.setattr(tools, "resolve", lambda *_: checkout)
         nothing = Part(suite="coverage", name="coverage", argv=())
         monkeypatch.setattr(
             coverage, "check", lambda place: parts.run(nothing_to_run(nothing), place, 10)
@@ -117,6 +118,44 @@ def test_without_a_machine_for_containers_the_suite_fails_and_says_why(
     monkeypatch.setattr(machine, "prepare", prepare)
     assert testing.main(["integration"]) == 1
     assert "FAIL integration-not-run: no host image" in capsys.readouterr().out
+
+
+def test_the_programs_of_a_suite_are_got_before_any_of_its_parts_runs(
+    checkout: Path, suites: Callable[[Programs], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suites({"integration": [f"open({str(checkout / 'ran')!r}, 'w')"]})
+    got: dict[str, bool] = {}
+
+    def resolve(name: str, _tell: object) -> Path:
+        got[name] = (checkout / "ran").exists()
+        return checkout
+
+    monkeypatch.setattr(tools, "resolve", resolve)
+    assert testing.main(["integration"]) == 0
+    assert (checkout / "ran").exists()
+    assert got == {"loki": False, "otelcol": False}
+
+
+def test_without_one_of_its_programs_the_suite_fails_and_says_why(
+    checkout: Path,
+    suites: Callable[[Programs], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    suites({"integration": [f"open({str(checkout / 'ran')!r}, 'w')"]})
+
+    def resolve(name: str, _tell: object) -> Path:
+        raise UserError(f"{name} cannot be had: put it on PATH")
+
+    monkeypatch.setattr(tools, "resolve", resolve)
+    assert testing.main(["integration"]) == 1
+    assert "FAIL integration-not-run: loki cannot be had: put it" in capsys.readouterr().out
+    assert not (checkout / "ran").exists()
+
+
+def test_suites_with_containers_name_programs_of_the_manifest() -> None:
+    assert set(catalogue.TOOLS) == set(catalogue.NEED_MACHINE)
+    assert {t for each in catalogue.TOOLS.values() for t in each} <= set(tools.manifest())
 
 
 def test_all_goes_on_where_it_was_cut_off_and_counts_everything(
