@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.dash.platform.plugins.plugin_utils import aws
@@ -76,7 +77,9 @@ def get(path: Path, bucket: str, region: str) -> bool:
         try:
             client.download_file(bucket, path.name, str(path))
         except client.exceptions.ClientError as error:
-            return _absent(error)
+            if not _is_absent(error):
+                raise
+            return False
     return True
 
 
@@ -85,16 +88,16 @@ def _there(client: Any, bucket: str, path: Path, digest: str) -> bool:
     try:
         head = client.head_object(Bucket=bucket, Key=path.name)
     except client.exceptions.ClientError as error:
-        return _absent(error)
+        if not _is_absent(error):
+            raise
+        return False
     told = (head["ContentLength"], head["Metadata"].get("sha256"))
     return bool(told == (path.stat().st_size, digest))
 
 
-def _absent(error: Any) -> bool:
-    """Return False for an error that says that there is no such object; raise any other again."""
-    if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004 -- not found
-        raise error
-    return False
+def _is_absent(error: Any) -> bool:
+    """Tell whether an error says that there is no such object."""
+    return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND)
 
 
 def _client(region: str) -> Any:
