@@ -110,6 +110,7 @@ def resolve(name: str, tell: Tell = lambda _line: None, *, file: Path = MANIFEST
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / f"{name}.lock").open("w") as lock:
         _wait_for(lock, tool, tell)
+        sources.sweep(name, cache())
         return cached(tool) or _get(tool, file.parent, refused, tell)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -18,7 +19,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ops.console import seconds
 
@@ -184,6 +185,12 @@ def _staging(wanted: Wanted) -> tempfile.TemporaryDirectory[str]:
     )
 
 
+def sweep(name: str, cache: Path) -> None:
+    """Remove what a process that was killed had begun. For whoever holds the program's lock."""
+    for left in cache.glob(f".{name}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def keep(staging: Path, wanted: Wanted, key: str) -> Path:
     """Move a whole set into the cache in one step, so that no half of it is ever found there.
 
@@ -224,19 +231,27 @@ def build(wanted: Wanted, recipe: dict[str, Any], recipes: Path, tell: Tell) -> 
     start = time.monotonic()
     with _staging(wanted) as staging, log.open("wb") as out:
         try:
-            done = subprocess.run(
-                ["nice", "sh", str(script), wanted.version, staging], stdout=out,
-                stderr=subprocess.STDOUT, check=False, timeout=BUILD_TIMEOUT,
-                stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            code = _run(["nice", "sh", str(script), wanted.version, staging], out)
         except subprocess.TimeoutExpired:
             raise Unavailable(f"not built within {seconds(BUILD_TIMEOUT)} (see {log})") from None
-        if done.returncode:
+        if code:
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise Unavailable(f"{lines[-1] if lines else 'it failed'} (all of it: {log})")
         tell(f"built {wanted.name} in {seconds(time.monotonic() - start)}")
         key = hashlib.sha256(script.read_bytes() + wanted.version.encode()).hexdigest()
         return keep(Path(staging), wanted, key)
+
+
+def _run(argv: list[str], out: IO[bytes]) -> int:
+    """Return a build's exit code; what ends us before its end, ends its compilers too."""
+    with subprocess.Popen(
+        argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, process_group=0
+    ) as running:
+        try:
+            return running.wait(BUILD_TIMEOUT)
+        except BaseException:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
 
 
 def _check_go(oldest: str) -> None:

@@ -8,11 +8,13 @@ import platform
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
 from ops import tools
+from ops import tools_sources as sources
 from ops.console import UserError
 
 ARCH = tools.ARCHITECTURES.get(platform.machine(), platform.machine())
@@ -198,6 +200,34 @@ def test_a_failed_build_tells_its_last_line_and_its_log(place: Place) -> None:
 
     log = place.cache / "thing-1.2.3.build.log"
     assert f"Go build: no such module (all of it: {log})" in place.refusal()
+
+
+def test_a_build_that_takes_too_long_leaves_no_compiler_and_nothing_half_done(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "compiler"
+    place.add_build(f'touch "$2/thing"; sleep 600 & echo $! >{compiler}; wait')
+    (place.bin / "go").write_text("#!/bin/sh\necho go1.26.0\n")
+    (place.bin / "go").chmod(0o755)
+    monkeypatch.setattr(sources, "BUILD_TIMEOUT", 1)
+
+    assert "Go build: not built within 1.0 s" in place.refusal()
+    stat = Path(f"/proc/{compiler.read_text().strip()}/stat")
+    deadline = time.monotonic() + 5
+    while stat.exists() and stat.read_text().split()[2] != "Z" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+    assert not list(place.cache.glob(".thing-*"))
+
+
+def test_what_a_killed_process_had_begun_is_removed(place: Place) -> None:
+    (place.cache / ".thing-old").mkdir(parents=True)
+    (place.cache / ".thing-old" / "thing").write_text("half")
+    (place.cache / ".other-old").mkdir()
+    place.publish("thing", "thing-helper")
+
+    place.resolve()
+    assert [p.name for p in place.cache.glob(".*")] == [".other-old"]
 
 
 def test_an_old_go_does_not_build(place: Place) -> None:
