@@ -183,7 +183,8 @@ def hosts(facts: Facts) -> list[Check]:
 
 def _host(name: str, fact: dict[str, Any]) -> list[Check]:
     if fact.get("unreachable"):
-        return [Check(name, Level.BROKEN, "does not answer over ssh", "./dash up")]
+        seen, mend = fact.get("why") or "does not answer over ssh", fact.get("cure") or "./dash up"
+        return [Check(name, Level.BROKEN, seen, mend)]
     found = []
     role = fact.get("role")
     if role == "edge":

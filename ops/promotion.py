@@ -90,9 +90,8 @@ def _refuse_silence(stack: str, hosts: Facts) -> None:
     for host, f in hosts.items():
         if f.get("unreachable"):
             why = f"{host}: {f['why']}" if f.get("why") else f"{host} does not answer over ssh"
-            raise UserError(
-                f"what {stack} runs cannot be told, {why}. Next: {_typed(stack, 'doctor')}"
-            )
+            cure = f.get("cure") or _typed(stack, "doctor")
+            raise UserError(f"what {stack} runs cannot be told, {why}. Next: {cure}")
 
 
 def _refuse_open(stack: str, edges: list[dict[str, Any]]) -> None:

@@ -71,8 +71,15 @@ def _host(name: str, fact: dict[str, Any]) -> dict[str, Any]:
         "address": fact.get("address") or None,
         "version": (fact.get("current") or {}).get("version"),
         "unit": unit if reached else "unreachable",
+        "why": None if reached else _silence(fact),
         "ready": bool(ready) and reached,
     }
+
+
+def _silence(fact: dict[str, Any]) -> str | None:
+    """Return why a host does not answer and what to type, where somebody knows."""
+    why, cure = fact.get("why"), fact.get("cure")
+    return f"{why}. Next: {cure}" if why and cure else why or None
 
 
 def _first(facts: Iterable[dict[str, Any]], key: str) -> dict[str, Any] | None:
@@ -128,6 +135,7 @@ def _notes(document: dict[str, Any]) -> list[str]:
     if left := document.get("budget"):
         shares = ", ".join(f"{slo} {share:.1%}" for slo, share in sorted(left.items()))
         notes.append(f"error budget left: {shares}")
+    notes += [f"{host['name']}: {host['why']}" for host in document["hosts"] if host["why"]]
     if operation:
         notes.append(
             f"operation: {operation['kind']} of {operation.get('version')} "

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ansible_collections.dash.platform.plugins.module_utils.stack import addressed
 from ops.commands import options
 from ops.console import ExitCode, UserError
 
@@ -43,6 +45,7 @@ def doctor(ctx: typer.Context, *, stack: options.Stack = None, json: options.Jso
         checks += doctor_aws.checks(session)
     checks += [look.memory(Path("/proc/meminfo").read_text("ascii")), look.clock(session.root)]
     checks += _stack(session)
+    checks = [replace(check, mend=addressed(check.mend, session.stack)) for check in checks]
     document = look.document(session.stack, checks)
     session.show(document, look.table(checks))
     return ExitCode.FAILED if document["broken"] else ExitCode.DONE

@@ -266,6 +266,7 @@ CLOUD = {
         "loki": "dash-staging-loki-123456789012",
     },
     "dash_volumes": {},
+    "dash_trouble": "",
     "dash_zone": "a",
 }
 
@@ -292,11 +293,17 @@ def test_a_host_that_is_stopped_stays_and_is_told(
     ec2(aws).stop_instances(InstanceIds=[instance])
     done = checkout.ask()
 
-    assert seen(done)[0]["db"] == ["db-1"]
-    assert done.stderr == (
-        f"db-1 ({instance}) is stopped: whoever may provision types aws ec2 start-instances "
-        f"--region {REGION} --instance-ids {instance}\n"
+    line = (
+        f"{instance} is stopped. Next: whoever may provision types aws ec2 start-instances "
+        f"--region {REGION} --instance-ids {instance}"
     )
+    groups, variables = seen(done)
+
+    assert groups["db"] == ["db-1"]
+    assert done.stderr == f"db-1: {line}\n"
+    assert {n: v["dash_trouble"] for n, v in variables.items() if v["dash_trouble"]} == {
+        "db-1": line
+    }
 
 
 def test_a_host_that_is_gone_is_left_out_and_told(
@@ -309,7 +316,7 @@ def test_a_host_that_is_gone_is_left_out_and_told(
 
     assert seen(done)[0]["edge"] == ["edge-1"]
     assert done.stderr == (
-        f"edge-2 ({instance}) is gone: type ./dash --stack staging provision, which makes it anew\n"
+        f"edge-2: {instance} is gone. Next: ./dash --stack staging provision, which makes it anew\n"
     )
 
 
@@ -327,7 +334,8 @@ def test_two_of_one_name_are_told_apart(
     }
     spare = next(h["instance_id"] for h in more["hosts"] if h["name"] == "edge-1")
     assert (
-        f"{spare} calls itself edge-1 of staging and is not in its state: whoever " in done.stderr
+        f"{spare} calls itself edge-1 of staging and is not in its state. Next: whoever "
+        in done.stderr
     )
 
 

@@ -17,6 +17,7 @@ AWS = {
     "dash_region": "eu-north-1",
     "dash_buckets": {"artifacts": "dash-artifacts", "loki": "dash-loki"},
     "ansible_user": "ansible",
+    "dash_trouble": "i-1 is stopped",
 }
 
 
@@ -34,6 +35,7 @@ def wired(variable: str, provider: str, state: Path, host: str = "db-1", **given
         ("base_ssh_users", [], ["ansible"]),
         ("base_metadata_guard", False, True),
         ("base_reach_seconds", 0, 300),
+        ("base_trouble", "", "i-1 is stopped"),
         ("base_upgrades", "none", "security"),
         ("base_clock", "none", "chrony"),
         ("base_ssm_agent", False, True),

@@ -155,6 +155,13 @@ def test_a_sound_stack_has_a_line_for_each_host() -> None:
     ("host", "fact", "level", "seen", "mend"),
     [
         ("db-1", {"unreachable": True}, Level.BROKEN, "does not answer over ssh", "./dash up"),
+        (
+            "db-1",
+            {"unreachable": True, "why": "i-1 is stopped", "cure": "start it"},
+            Level.BROKEN,
+            "i-1 is stopped",
+            "start it",
+        ),
         ("edge-1", {"haproxy_active": False}, Level.BROKEN, "haproxy does not run",
          "./dash configure"),
         ("edge-1", {"certificate_days": 0}, Level.BROKEN, "the certificate ends in 0 days",

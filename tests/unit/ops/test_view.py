@@ -41,7 +41,7 @@ def test_status_names_the_active_colour_its_version_and_every_host() -> None:
     assert document["active"] == {"color": "blue", "version": "1.1.0", "digest": "b" * 64}
     assert document["hosts"][0] == {
         "name": "app-blue-1", "role": "app", "color": "blue", "address": "10.89.50.21",
-        "version": "1.1.0", "unit": "active", "ready": True,
+        "version": "1.1.0", "unit": "active", "ready": True, "why": None,
     }  # fmt: skip
     assert [host["name"] for host in document["hosts"]] == [
         "app-blue-1", "app-green-1", "db-1", "edge-1"
@@ -58,6 +58,19 @@ def test_a_host_that_does_not_answer_is_unreachable_and_not_ready() -> None:
     host = view.status("lab", seen)["hosts"][1]
 
     assert (host["unit"], host["ready"], host["version"]) == ("unreachable", False, None)
+    assert host["why"] is None
+
+
+def test_a_host_that_does_not_answer_says_why_where_its_cloud_knows() -> None:
+    seen = facts()
+    seen["app-green-1"] = {
+        "role": "app", "color": "green", "unreachable": True, "why": "i-1 is stopped",
+        "cure": "start it",
+    }  # fmt: skip
+    document = view.status("lab", seen)
+
+    assert document["hosts"][1]["why"] == "i-1 is stopped. Next: start it"
+    assert "app-green-1: i-1 is stopped. Next: start it" in text(view.status_table(document))
 
 
 def test_edges_that_disagree_are_told_as_such() -> None:

@@ -16,6 +16,8 @@ from ansible_collections.dash.platform.plugins.action import (
 from ansible_collections.dash.platform.plugins.module_utils import controller, ledger, plan
 from tests.unit.release.stand import A, B, C, request, serving, three
 
+TUNNEL = """Failed to connect to the host via ssh: i-1 cannot be reached. Next: wait
+Connection closed by UNKNOWN port 65535"""
 HOSTS = ["edge-1", "app-blue-1", "db-1"]
 
 
@@ -50,6 +52,22 @@ def test_a_host_without_facts_is_unreachable_and_says_why_when_it_can() -> None:
     assert facts["app-blue-1"]["unreachable"]
     assert (facts["db-1"]["unreachable"], facts["db-1"]["why"]) == (True, "")
     assert entries == []
+
+
+def test_a_host_that_the_tunnel_does_not_reach_says_what_the_tunnel_says() -> None:
+    facts, _ = release_plan.gather(
+        play(db_1={"facts": {"unreachable": True, "msg": TUNNEL}}), "facts"
+    )
+
+    assert (facts["db-1"]["why"], facts["db-1"]["cure"]) == ("i-1 cannot be reached", "wait")
+
+
+def test_what_its_cloud_says_of_a_host_that_does_not_answer_counts_most() -> None:
+    variables = play(db_1={"facts": {"unreachable": True, "msg": TUNNEL}})
+    variables["hostvars"]["db-1"]["dash_trouble"] = "i-1 is stopped. Next: start it"
+    facts, _ = release_plan.gather(variables, "facts")
+
+    assert (facts["db-1"]["why"], facts["db-1"]["cure"]) == ("i-1 is stopped", "start it")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,10 @@ def test_held_migrations_do_not_change_what_serves() -> None:
         ),
         ({"unreachable": True}, "edge-2 does not answer over ssh. Next"),
         ({"unreachable": True, "why": "it is not JSON"}, "edge-2: it is not JSON. Next"),
+        (
+            {"unreachable": True, "why": "i-1 is stopped", "cure": "./dash --stack staging up"},
+            "edge-2: i-1 is stopped. Next: ./dash",
+        ),
     ],
 )
 def test_one_edge_of_two_is_enough_to_refuse(more: dict[str, Any], said: str) -> None:

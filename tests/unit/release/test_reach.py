@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,14 +18,15 @@ PLAY = {
 }
 
 
-def play(directory: Path, seconds: int) -> tuple[int, str]:
+def play(directory: Path, seconds: int, trouble: str = "") -> tuple[int, str]:
     """Run the step against a host where nobody listens; return exit code and output."""
     (directory / "play.yml").write_text(yaml.safe_dump([PLAY]), encoding="utf-8")
     (directory / "ansible.cfg").touch()
     host = f"app-blue-1 ansible_host=127.0.0.1 ansible_port=9 base_reach_seconds={seconds}"
     (directory / "hosts").write_text(f"{host} dash_stack=staging\n", encoding="utf-8")
     done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", "hosts", "play.yml"],
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", "hosts", "play.yml", "-e",
+         json.dumps({"base_trouble": trouble})],
         cwd=directory, capture_output=True, text=True, check=False, timeout=100,
         env={**os.environ, "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
              "ANSIBLE_ROLES_PATH": str(ROOT / "roles"), "ANSIBLE_NOCOLOR": "1"},
@@ -38,6 +40,13 @@ def test_a_host_that_does_not_answer_is_named_with_what_to_type(tmp_path: Path) 
     assert code == 2
     said = "app-blue-1 did not answer within 2 s. Next: ./dash --stack staging doctor"
     assert said in output
+
+
+def test_a_host_that_its_cloud_says_does_not_run_is_not_waited_for(tmp_path: Path) -> None:
+    code, output = play(tmp_path, 300, "i-1 is stopped. Next: start it")
+
+    assert code == 2
+    assert "app-blue-1: i-1 is stopped. Next: start it" in output
 
 
 def test_the_lab_does_not_wait(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dash.platform.plugins.module_utils import controller, plan, standing
 
 STALE = 45.0  # seconds that facts may be old when they are read here
+SSH_SAYS = "Failed to connect to the host via ssh: "  # Ansible, before the first of ssh's lines
 PLANNERS = {
     "deploy": plan.deploy,
     "rollback": plan.rollback,
@@ -26,7 +27,8 @@ PLANNERS = {
 def gather(task_vars: dict[str, Any], register: str) -> tuple[standing.Facts, list[standing.Entry]]:
     """Collect what `release_facts` registered on every host of the play, and the merged ledger.
 
-    A host that gave none is reported as unreachable, with `why` when it said something else.
+    A host that gave none is reported as unreachable, with `why` and what to type, the `cure`, when
+    its cloud, the way to it or the host itself says so.
     """
     facts: standing.Facts = {}
     entries: dict[str, standing.Entry] = {}
@@ -35,7 +37,9 @@ def gather(task_vars: dict[str, Any], register: str) -> tuple[standing.Facts, li
         got = host_vars.get(register)
         base = {"role": host_vars["dash_role"], "color": host_vars["dash_color"]}
         if not isinstance(got, dict) or got.get("unreachable") or "fence" not in got:
-            facts[host] = {**base, "unreachable": True, "why": _why(got)}
+            said = str(host_vars.get("dash_trouble") or "") or _why(got)
+            why, _, cure = said.partition(". Next: ")
+            facts[host] = {**base, "unreachable": True, "why": why, "cure": cure}
             continue
         skew = float(got["clock"]) - time.time()
         facts[host] = {**got, **base, "clock_skew": 0.0 if -STALE < skew < 0 else skew}
@@ -45,10 +49,12 @@ def gather(task_vars: dict[str, Any], register: str) -> tuple[standing.Facts, li
 
 
 def _why(got: object) -> str:
-    """Return what a host said instead of its facts, "" when it was not reached at all."""
-    if not isinstance(got, dict) or got.get("unreachable"):
-        return ""
-    return (str(got.get("msg") or "").strip().splitlines() or [""])[0]
+    """Return what a host, or our tunnel to it, said instead of its facts; "" when nobody did."""
+    lines = str(got.get("msg") or "").strip().splitlines() if isinstance(got, dict) else []
+    if isinstance(got, dict) and got.get("unreachable"):
+        # Of what ssh says this alone is ours: it tells what to type.
+        lines = [x.removeprefix(SSH_SAYS) for x in lines if " Next: " in x]
+    return lines[0] if lines else ""
 
 
 def dead_lease(facts: standing.Facts) -> str:

@@ -191,6 +191,7 @@ class InventoryModule(BaseInventoryPlugin):
             "dash_container": host.get("container", ""),
             "dash_instance_id": instance,
             "dash_volumes": host.get("volumes", {}),  # their ids by what they hold
+            "dash_trouble": host.get("trouble", ""),  # why it cannot answer, with what to type
         }.items():
             self.inventory.set_variable(name, key, value)
 

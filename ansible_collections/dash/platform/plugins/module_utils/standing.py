@@ -1,7 +1,7 @@
 """How a stack stands before an operation: facts of hosts read, nothing decided, nothing changed.
 
 Facts are what `dash.platform.release_facts` reports, by host name, plus `clock_skew` (seconds). A
-host that did not answer has `role`, `color`, `unreachable` and perhaps `why` only.
+host that did not answer has `role`, `color`, `unreachable` and perhaps `why` and `cure` only.
 """
 
 from __future__ import annotations

@@ -91,7 +91,9 @@ def choose(
             f"or ./dash --stack {stack} provision to make them anew"
         )
     hosts = [
-        _host(found[i]) | {"volumes": wanted[i].get("volumes", {})} for i in wanted if i in found
+        _host(found[i], outputs["region"]) | {"volumes": wanted[i].get("volumes", {})}
+        for i in wanted
+        if i in found
     ]
     return hosts, list(_troubles(stack, outputs["region"], wanted, found))
 
@@ -102,25 +104,33 @@ def _troubles(
     for instance, host in wanted.items():
         if instance not in found:
             yield (
-                f"{host['name']} ({instance}) is gone: type ./dash --stack {stack} provision, "
+                f"{host['name']}: {instance} is gone. Next: ./dash --stack {stack} provision, "
                 "which makes it anew"
             )
-        elif (state := found[instance]["state"]["name"]) != "running":
-            wait = "once it has stopped, " if state == "stopping" else ""
-            start = f"aws ec2 start-instances --region {region} --instance-ids {instance}"
-            hint = "wait a minute" if state == "pending" else f"{wait}{WHO} {start}"
-            yield f"{host['name']} ({instance}) is {state}: {hint}"
+        elif line := _trouble(found[instance], region):
+            yield f"{host['name']}: {line}"
     for instance, values in found.items():
         if instance not in wanted:
             name = values["ec2_tags"]["dash:name"]
             yield (
-                f"{instance} calls itself {name} of {stack} and is not in its state: {WHO} "
+                f"{instance} calls itself {name} of {stack} and is not in its state. Next: {WHO} "
                 f"aws ec2 terminate-instances --region {region} --instance-ids {instance}, "
                 "if nobody needs it"
             )
 
 
-def _host(values: Mapping[str, Any]) -> dict[str, Any]:
+def _trouble(values: Mapping[str, Any], region: str) -> str:
+    """Return the line about an instance that does not run, "" where it does."""
+    instance, state = values["instance_id"], values["state"]["name"]
+    if state == "running":
+        return ""
+    wait = "once it has stopped, " if state == "stopping" else ""
+    start = f"aws ec2 start-instances --region {region} --instance-ids {instance}"
+    hint = "wait a minute" if state == "pending" else f"{wait}{WHO} {start}"
+    return f"{instance} is {state}. Next: {hint}"
+
+
+def _host(values: Mapping[str, Any], region: str) -> dict[str, Any]:
     """Return a host as the outputs of a stack on podman have it, from its instance's tags."""
     tags = values["ec2_tags"]
     return {
@@ -130,6 +140,7 @@ def _host(values: Mapping[str, Any]) -> dict[str, Any]:
         "zone": tags["dash:zone"],
         "address": values["private_ip_address"],
         "instance_id": values["instance_id"],
+        "trouble": "" if values["state"]["name"] == "pending" else _trouble(values, region),
     }
 
 
