@@ -33,6 +33,7 @@ class Resource:
     protect: bool
     inputs: Mapping[str, Any]
     leads: Mapping[str, Sequence[str]]  # input -> URNs of the resources that it comes from
+    after: Sequence[str] = ()  # URNs of the resources that are there before it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,7 @@ def _resource(state: Mapping[str, Any]) -> Resource:
         protect=bool(state.get("protect")),
         inputs=state.get("inputs") or {},
         leads=state.get("propertyDependencies") or {},
+        after=state.get("dependencies") or (),
     )
 
 

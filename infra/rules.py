@@ -157,6 +157,14 @@ def ways_out(view: View) -> Iterator[str]:
             yield f"{rule.name} lets out more than tcp to one of {', '.join(map(str, OUT))}"
 
 
+def order(view: View) -> Iterator[str]:
+    """What is public waits for the way to the internet, without which AWS refuses to make it."""
+    ways = {r.urn for r in view.of("ec2:Route") if not r.inputs.get("natGatewayId")}
+    for resource in view.of("ec2:NatGateway", "ec2:Eip", "lb:LoadBalancer"):
+        if resource.inputs.get("internal") is not True and not ways & set(resource.after):
+            yield f"{resource.name} ({short(resource.type)}) does not wait for the internet gateway"
+
+
 def placement(view: View) -> Iterator[str]:
     """Hosts lie in private subnets: those with no other way to the world than NAT."""
     public = {
@@ -304,7 +312,7 @@ def kinds(view: View) -> Iterator[str]:
 RULES: dict[str, Callable[[View], Iterator[str]]] = {
     rule.__name__: rule
     for rule in (
-        parents, tags, encryption, keys, addresses, placement, doors, ways_out, ssh, metadata,
-        rights, roles, buckets, flows, protection, kinds,
+        parents, tags, encryption, keys, addresses, order, placement, doors, ways_out, ssh,
+        metadata, rights, roles, buckets, flows, protection, kinds,
     )
 }  # fmt: skip

@@ -41,7 +41,7 @@ class Edge(ComponentResource):
     ) -> None:
         super().__init__("dash:aws:Edge", "edge", {}, opts)
         self._place, self._child = place, ResourceOptions(parent=self)
-        balancer = self._balancer(list(network.public.values()), group)
+        balancer = self._balancer(network, group)
         self.dns_name, self.zone_id = balancer.dns_name, balancer.zone_id
         for port, scheme in SCHEMES.items():
             target = self._targets(scheme, port, network.vpc_id)
@@ -64,18 +64,18 @@ class Edge(ComponentResource):
                 )
         self.register_outputs({"dns_name": self.dns_name})
 
-    def _balancer(self, subnets: list[Output[str]], group: Output[str]) -> aws.lb.LoadBalancer:
+    def _balancer(self, network: Network, group: Output[str]) -> aws.lb.LoadBalancer:
         return aws.lb.LoadBalancer(
             "balancer",
             load_balancer_type="network",
             internal=False,
             ip_address_type="ipv4",
-            subnets=subnets,
+            subnets=list(network.public.values()),
             security_groups=[group],
             enable_cross_zone_load_balancing=True,  # edges are fewer than zones
             enable_deletion_protection=self._place.cloud.protect,
             tags=self._place.tags("balancer", "edge"),
-            opts=self._child,
+            opts=ResourceOptions(parent=self, depends_on=network.way_in),
         )
 
     def _targets(self, scheme: str, port: int, vpc_id: Output[str]) -> aws.lb.TargetGroup:

@@ -43,6 +43,7 @@ class Network(ComponentResource):
         public: the public subnets' ids, by zone.
         private: the private subnets' ids, by zone.
         way_out: what must be there before a host can fetch anything.
+        way_in: what must be there before AWS makes anything with a public address.
     """
 
     def __init__(self, place: Place, opts: ResourceOptions | None = None) -> None:
@@ -61,7 +62,7 @@ class Network(ComponentResource):
         self.public_cidrs = list(public.values())
         self.public = self._subnets("public", public)
         self.private = self._subnets("private", private)
-        self._internet()
+        self.way_in: list[Resource] = [self._internet()]
         self.tables, self.way_out = self._ways_out()
         self._s3_endpoint()
         self.register_outputs({"vpc_id": self.vpc_id})
@@ -85,14 +86,14 @@ class Network(ComponentResource):
         tags = self._place.tags(name, "network", zone=zone)
         return aws.ec2.RouteTable(name, vpc_id=self.vpc_id, tags=tags, opts=self._child)
 
-    def _internet(self) -> None:
-        """Lead the public subnets to the internet."""
+    def _internet(self) -> aws.ec2.Route:
+        """Lead the public subnets to the internet; return the route that does."""
         tags = self._place.tags("internet", "network")
         gateway = aws.ec2.InternetGateway(
             "internet", vpc_id=self.vpc_id, tags=tags, opts=self._child
         )
         table = self._table("public")
-        aws.ec2.Route(
+        route = aws.ec2.Route(
             "public-internet",
             route_table_id=table.id,
             destination_cidr_block="0.0.0.0/0",
@@ -103,16 +104,18 @@ class Network(ComponentResource):
             aws.ec2.RouteTableAssociation(
                 f"public-{zone}", subnet_id=subnet, route_table_id=table.id, opts=self._child
             )
+        return route
 
     def _gateway(self, zone: str) -> aws.ec2.NatGateway:
         tags = self._place.tags(f"nat-{zone}", "network", zone=zone)
-        address = aws.ec2.Eip(f"nat-{zone}", domain="vpc", tags=tags, opts=self._child)
+        after = ResourceOptions(parent=self, depends_on=self.way_in)
+        address = aws.ec2.Eip(f"nat-{zone}", domain="vpc", tags=tags, opts=after)
         return aws.ec2.NatGateway(
             f"nat-{zone}",
             subnet_id=self.public[zone],
             allocation_id=address.id,
             tags=tags,
-            opts=self._child,
+            opts=after,
         )
 
     def _ways_out(self) -> tuple[list[Output[str]], list[Resource]]:

@@ -72,6 +72,7 @@ class Engine(MockMonitor):
                     protect=request.protect,
                     inputs=rpc.deserialize_properties(request.object),
                     leads=leads,
+                    after=tuple(request.dependencies),
                 )
             )
         return answer

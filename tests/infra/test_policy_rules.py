@@ -52,6 +52,11 @@ def saying(view: View, statement: dict[str, Any]) -> View:
     return changed(view, "monitor-work", "RolePolicy", policy=json.dumps(policy))
 
 
+def late(view: View, name: str, type_: str) -> View:
+    """Return the view in which a resource waits for none."""
+    return added(without(view, name, type_), one(view, name, type_), after=())
+
+
 def led(view: View, name: str, type_: str, **leads: tuple[str, ...]) -> View:
     """Return the view in which inputs of a resource come from elsewhere."""
     old = one(view, name, type_)
@@ -65,6 +70,9 @@ def open_rule(view: View, **inputs: Any) -> View:
 ROOT_DISK = {"volumeType": "gp3", "encrypted": False, "kmsKeyId": "k"}
 BAD_SSE = [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]
 BREAKS: dict[str, tuple[str, Callable[[View], View]]] = {
+    "NAT at once": ("order", lambda v: late(v, "nat-a", "NatGateway")),
+    "an address at once": ("order", lambda v: late(v, "nat-a", "Eip")),
+    "a load balancer at once": ("order", lambda v: late(v, "balancer", "LoadBalancer")),
     "no parent": ("parents", lambda v: added(v, one(v, "vpc", "Vpc"), parent="")),
     "a parent beyond ours": (
         "parents",
