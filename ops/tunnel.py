@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 PLUGIN = "session-manager-plugin"
 DOCUMENT = "AWS-StartSSHSession"
-# By this variable the plugin takes the session's token, which others see in a command line. What is
-# older than 1.2.497 does not know it and says that it is no JSON.
+# By this variable the plugin takes the session's token, which others see in a command line.
 SESSION = "AWS_SSM_START_SESSION_RESPONSE"
 ATTEMPTS = (
     6  # a play begins on all hosts at once, and Systems Manager lets few sessions a second in

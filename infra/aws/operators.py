@@ -91,9 +91,10 @@ def _hosts(place: Place) -> list[dict[str, Any]]:
             condition={"StringEquals": {"ssm:resourceTag/dash:stack": place.stack.name}},
         ),
         statement("SshDocument", ["ssm:StartSession"], [session]),
+        # The plugin signs the third since 1.2.764 (AWS's example of a policy for end users)
         statement(
             "SshOwn",
-            ["ssm:TerminateSession", "ssm:ResumeSession"],
+            ["ssm:TerminateSession", "ssm:ResumeSession", "ssmmessages:OpenDataChannel"],
             ["arn:aws:ssm:*:*:session/${aws:userid}-*"],
         ),
         # Of a host that never became reachable

@@ -74,7 +74,7 @@ def plugin(folder: Path, version: str) -> dict[str, str]:
     [
         ("1.2.804.0", Level.OK),
         ("1.3.0.0", Level.OK),
-        ("1.2.497", Level.BROKEN),
+        ("1.2.707.0", Level.BROKEN),
         ("", Level.BROKEN),
     ],
 )
