@@ -96,7 +96,8 @@ WILDCARDS: dict[str, Wildcard] = {
         why="as with volumes: the condition leaves those of the stack", resources=_SNAPSHOTS
     ),
     "SnapshotTag": Wildcard(
-        why="the condition leaves tags that are given while one is made", resources=_SNAPSHOTS
+        why="as AWS's own policy for it, which says when tags are given no more closely",
+        resources=_SNAPSHOTS,
     ),
     "SnapshotLook": _LOOK,
     "SshHosts": _HOSTS,

@@ -74,11 +74,6 @@ def allowed(place: Place) -> dict[str, object]:
         ),
         statement("SnapshotMake", ["ec2:CreateSnapshot"], [snapshots]),
         statement("SnapshotRemove", ["ec2:DeleteSnapshot"], [snapshots], condition=ours),
-        statement(
-            "SnapshotTag",
-            ["ec2:CreateTags"],
-            [snapshots],
-            condition={"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}},
-        ),
+        statement("SnapshotTag", ["ec2:CreateTags"], [snapshots]),
         statement("SnapshotLook", ["ec2:DescribeVolumes", "ec2:DescribeSnapshots"], ["*"]),
     ])  # fmt: skip
