@@ -20,6 +20,12 @@ NO_REGION = ("us-west-1",)  # two zones only
 VOLUME = (10, 16384)  # GiB of a gp3 volume that holds anything
 MOST_USD = 1_000_000
 _NAME = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+# Families whose disks have no NVMe id, by which hosts find theirs (AWS: "Xen-based instances"), and
+# one of ARM without the letter
+_NO_USE = {
+    "a1", "c1", "c3", "c4", "d2", "f1", "g2", "g3", "g3s", "h1", "i2", "i3", "m1", "m2", "m3",
+    "m4", "p2", "p3", "r3", "r4", "t1", "t2", "x1", "x1e",
+}  # fmt: skip
 _ARM = re.compile(r"[a-z]+[0-9]+[a-z]*g[a-z]*\.")  # t4g, m7g, c7gn, im4gn: the image is amd64
 
 
@@ -77,7 +83,8 @@ def _size(value: str) -> str | None:
     here = re.fullmatch(
         r"[a-z][a-z0-9-]*[0-9][a-z0-9-]*\.([0-9]*x?large|medium|small|micro)", value
     )
-    return value if here and not _ARM.match(value) else None
+    odd = _ARM.match(value) or value.partition(".")[0] in _NO_USE
+    return value if here and not odd else None
 
 
 def _whole(least: int, most: int) -> Callable[[str], int | None]:
@@ -88,7 +95,7 @@ def _whole(least: int, most: int) -> Callable[[str], int | None]:
     return judged
 
 
-_SIZE = (_size, "an instance type for amd64 such as t3.small")
+_SIZE = (_size, "an instance type of Nitro for amd64 such as t3.small")
 _GIB = (_whole(*VOLUME), f"{VOLUME[0]} to {VOLUME[1]} GiB")
 KEYS: dict[str, tuple[Callable[[str], Any], str]] = {
     "account": _pattern(r"[0-9]{12}", "the 12 digits of the AWS account"),
