@@ -10,7 +10,7 @@ import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ops import preflight, pulumi, tools
+from ops import holders, preflight, pulumi, tools
 from ops.console import seconds
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ def down(session: Session, *, purge: bool = False) -> str:
         purge: remove the kept files, the host image and this user's tool cache too.
 
     Raises:
-        UserError: the hosts could not be removed; the state is kept then.
+        UserError: the hosts could not be removed; the state is kept then. Or somebody has the
+            policy of the operators: nothing is removed.
     """
     steps, names = session.steps("down"), session.names
+    holders.refuse(names)
     with steps.running("all", "remove the stack", shown=False) as whole:
         with steps.step("hosts", "pulumi destroy") as step:
             closed = close_connections(names.subnet)

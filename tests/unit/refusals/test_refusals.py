@@ -36,6 +36,12 @@ LINES = {
         "the account has no zone that is called as dash:hosted_zone of infra/stacks/Pulumi.staging"
     ),
     "zone (tectonic-forum#251)": "the account has no zone that is called as dash:hosted_zone of ",
+    "certificate never proved (terraform-provider-aws, format string)": (
+        "the certificate was not proved: the domain's registrar does not name the servers of dash:"
+    ),
+    "key on its way out (terraform-provider-aws#17889)": (
+        "a key of staging waits for its end: somebody left for good. Next: aws kms cancel-key-"
+    ),
     "quota of vCPUs (amazon-cloudwatch-agent-test#256)": (
         "the account's quota of 32 vCPUs is used up. Next: ask for more at https://console.aws"
     ),

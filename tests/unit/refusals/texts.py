@@ -70,6 +70,15 @@ BUG = {
         "* module.dns.data.aws_route53_zone.tectonic: data.aws_route53_zone.tectonic: no matching "
         "Route53Zone found\n"
     ),
+    "certificate never proved (terraform-provider-aws, format string)": (
+        "waiting for ACM Certificate (arn:aws:acm:eu-central-1:123456789012:certificate/abc) to be "
+        "issued: timeout while waiting for state to become 'ISSUED' (last state: "
+        "'PENDING_VALIDATION', timeout: 1h15m0s)"
+    ),
+    "key on its way out (terraform-provider-aws#17889)": (
+        "Error: error scheduling deletion for KMS Key (abc-123): KMSInvalidStateException: "
+        "arn:aws:kms:somewhere:123456789012:key/abc-123 is pending deletion."
+    ),
     "no credentials (pulumi-aws#3310)": (
         "  pulumi:providers:aws (default_6_18_2):\n    error: pulumi:providers:aws resource "
         "'default_6_18_2' has a problem: No valid credential sources found.\n    Please see "

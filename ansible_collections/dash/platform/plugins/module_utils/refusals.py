@@ -116,6 +116,14 @@ RULES: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        r"KMSInvalidStateException|key/\S+ is pending deletion",
+        (
+            "a key of {stack} waits for its end: somebody left for good. Next: aws kms "
+            "cancel-key-deletion and enable-key have it back; docs/operations/aws.md, How to "
+            "leave, says what a stack of that name takes without it"
+        ),
+    ),
+    (
         r"AccessDenied\w*[^\n]*?kms:Decrypt|kms[^\n]*AccessDenied",
         (
             "these credentials may not use the key of the stack's state. Next: have the account's "
@@ -215,6 +223,14 @@ RULES: tuple[tuple[str, str], ...] = (
             f"the account has no zone that is called as dash:hosted_zone of {SETTINGS} says. Next: "
             "aws route53 list-hosted-zones --query 'HostedZones[].Name' lists those there are; "
             f"then {AGAIN}"
+        ),
+    ),
+    (
+        r"waiting for state to become 'ISSUED'",
+        (
+            "the certificate was not proved: the domain's registrar does not name the servers of "
+            f"dash:hosted_zone of {SETTINGS}, or a CAA record does not let Amazon. Next: dig "
+            f"+short NS <the zone>, which must show the zone's four; then {AGAIN}"
         ),
     ),
     # Quotas and capacity
