@@ -72,7 +72,7 @@ def test_a_group_that_has_it_is_named_with_what_takes_it_away(stack: Stack) -> N
 
 
 def test_a_permission_set_is_called_as_people_know_it(stack: Stack) -> None:
-    role = "AWSReservedSSO_dash_operators_0123456789abcdef"
+    role = "AWSReservedSSO_dash_operators_0123"
     iam().create_policy(PolicyName="dash-staging-operators", PolicyDocument=ANY)
     iam().create_role(RoleName=role, AssumeRolePolicyDocument=ANY)
     iam().attach_role_policy(RoleName=role, PolicyArn=ARN)
