@@ -31,6 +31,15 @@ def _unplug(cloud: Cloud, state: State) -> None:
         )
 
 
+def _forget_versions(cloud: Cloud, state: State) -> None:
+    """Remove the versions of a policy that do not count, as AWS wants before its end."""
+    words = {"PolicyArn": state["id"]}
+    for version in cloud.call("iam", "list_policy_versions", words)["Versions"]:
+        if not version["IsDefaultVersion"]:
+            old = {**words, "VersionId": version["VersionId"]}
+            cloud.call("iam", "delete_policy_version", old)
+
+
 KINDS: Mapping[str, Kind] = {
     "aws:iam/role:Role": Kind(
         service="iam", create="create_role", ident="Role.RoleName",
@@ -54,7 +63,9 @@ KINDS: Mapping[str, Kind] = {
         service="iam", create="create_policy", ident="Policy.Arn", named="name",
         renamed={"name": "PolicyName", "policy": "PolicyDocument"},
         read="get_policy", show={"PolicyArn": "id"}, found="Policy",
-        delete="delete_policy", remove={"PolicyArn": "id"},
+        delete="delete_policy", remove={"PolicyArn": "id"}, first=_forget_versions,
+        setters={"policy": setting("iam", "create_policy_version", "PolicyDocument",
+                                   PolicyArn="id", SetAsDefault="`true`")},
     ),
     "aws:iam/instanceProfile:InstanceProfile": Kind(
         service="iam", make=_profile, named="name", first=_unplug,

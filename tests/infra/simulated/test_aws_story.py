@@ -131,15 +131,40 @@ def _inventory(stack: Stack) -> tuple[dict[str, Any], str]:
 
 
 def _changes_what_was_changed_alone(world: World, stack: Stack) -> None:
+    """One host after the other and a new certificate, as docs/operations/aws.md has them typed."""
     before = world.instances()
-    world.set("staging", "db_size", "t3.large")
+    world.set("staging", "edge_size", "t3.large")
 
-    said = pulumi.up(stack)
+    _typed(stack, "--target", "**::edge-1")
 
-    assert said == "1 updated"
+    assert _sizes(world, before) == {"edge-1": "t3.large", "edge-2": "t3.small"}
+    assert pulumi.up(stack) == "1 updated"
+    assert _sizes(world, before) == {"edge-1": "t3.large", "edge-2": "t3.large"}
     assert world.instances() == before
-    answer = world.cloud.call("ec2", "describe_instances", {"InstanceIds": before["db-1"]})
-    assert answer["Reservations"][0]["Instances"][0]["InstanceType"] == "t3.large"
+    (old,) = _certificates(world)
+    _typed(stack, "--replace", "**Certificate::certificate")
+    (new,) = _certificates(world)
+    assert new != old
+    assert pulumi.outputs(stack)["certificate_arn"] == new
+
+
+def _typed(stack: Stack, *words: str) -> None:
+    """Type `pulumi up` with words more, and say yes."""
+    worlds.run(stack, "pulumi", "up", "--stack", stack.name, "--yes", "--skip-preview", *words)
+
+
+def _sizes(world: World, instances: dict[str, list[str]]) -> dict[str, str]:
+    """Return the types of the edges' instances."""
+    ids = {instances[name][0]: name for name in GROUPS["edge"]}
+    answer = world.cloud.call("ec2", "describe_instances", {"InstanceIds": list(ids)})
+    found = [one for each in answer["Reservations"] for one in each["Instances"]]
+    return {ids[one["InstanceId"]]: one["InstanceType"] for one in found}
+
+
+def _certificates(world: World) -> list[str]:
+    """Return the ARNs of the account's certificates."""
+    known = world.cloud.call("acm", "list_certificates", {})["CertificateSummaryList"]
+    return [each["CertificateArn"] for each in known]
 
 
 def _makes_again_what_is_gone(world: World, stack: Stack) -> None:
