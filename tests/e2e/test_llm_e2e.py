@@ -218,6 +218,7 @@ def test_an_operator_opens_and_closes_a_breaker_in_every_process(world: World) -
     assert wait_for(lambda: bool(world.answer("gpt-alone")), 10, every=0.2)
 
 
+@pytest.mark.slow  # 49 s: test_release_e2e counts streams over four operations
 def test_streams_that_are_under_way_end_whole_while_a_release_takes_over(
     world: World, artifacts: dict[str, dict[str, Any]]
 ) -> None:

@@ -19,7 +19,7 @@ from ops.session import Session
 from tests.e2e.driver import Lab, begun, inside, troubles, wait_for
 from tests.e2e.eyes import PROGRAMS, Eyes
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 Record = Callable[[str, object], None]
 LONG = 480  # and for what alerts tell of five minutes to be over
 FLOOD = 200_000  # lines at once, of which journald takes a quarter at most
@@ -68,7 +68,6 @@ def test_a_release_needs_no_monitor_and_the_monitor_comes_back_by_itself(
         record_property(f"{what}_after_seconds", round(time.monotonic() - back, 1))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stop", "kill --signal=KILL"])
 @pytest.mark.parametrize("unit", PROGRAMS)
 def test_a_program_that_goes_in_the_middle_of_a_deploy_harms_nobody(
@@ -108,7 +107,6 @@ def _full(
         disk.detach()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "full",
     [("prometheus", "/var/lib/prometheus/metrics2", 500), ("loki", "/var/lib/loki", 200)],
@@ -150,7 +148,6 @@ def test_a_full_disk_of_the_monitor_is_told_and_harms_nobody(
         record_property(f"{what}_after_seconds", round(time.monotonic() - room, 1))
 
 
-@pytest.mark.slow
 def test_ten_times_the_lines_are_bounded_told_and_in_nobodys_way(
     lab: Lab, eyes: Eyes, base: str, record_property: Record
 ) -> None:

@@ -71,6 +71,7 @@ def test_two_hundred_alerts_are_one_notification_for_each_name(storm: dict[str, 
     }
 
 
+@pytest.mark.slow  # 39 s: it waits for the second telling that must not come
 @pytest.mark.timeout(300)
 def test_a_storm_that_goes_on_is_not_told_again(storm: dict[str, Any]) -> None:
     assert storm["again"] == {"hooks": [], "mail": []}

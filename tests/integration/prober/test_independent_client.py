@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.integration.prober.conftest import make_authority
 from tests.integration.prober.fake_agents import Agents
 
@@ -123,6 +125,7 @@ async def test_agents_that_are_sent_away_come_back_with_everything(
     assert found["streams"] >= 2
 
 
+@pytest.mark.slow  # 25 s: the other tests of this file and of the prober count as it does
 async def test_what_is_lost_is_counted(serve: Serve, key_file: Path) -> None:
     changes: dict[str, Callable[[Agents], Any]] = {
         "lost_sockets": Agents.cut,
