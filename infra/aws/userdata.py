@@ -41,7 +41,8 @@ def cloud_config(name: str, public_key: str, region: str) -> str:
         "packages": ["curl"],
         "runcmd": [
             [*fetch, "-o", PACKAGE, AGENT.format(region=region)],
-            ["dpkg", "--install", PACKAGE],
+            # Not dpkg: it gives up at once where the day's upgrades are under way
+            ["apt-get", "--yes", "-o", "DPkg::Lock::Timeout=600", "install", PACKAGE],
             ["systemctl", "enable", "--now", "amazon-ssm-agent.service"],
         ],
     }

@@ -259,6 +259,6 @@ def test_user_data_is_what_cloud_init_reads_and_holds_no_secret() -> None:
     assert document["users"][0]["ssh_authorized_keys"] == [aws_engine.KEY]
     assert document["users"][0]["name"] == "ansible"
     assert document["hostname"] == "edge-1"
-    assert [words[0] for words in document["runcmd"]] == ["curl", "dpkg", "systemctl"]
+    assert [words[0] for words in document["runcmd"]] == ["curl", "apt-get", "systemctl"]
     assert len(text) < 2000
     assert "PRIVATE" not in text
