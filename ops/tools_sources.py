@@ -58,10 +58,13 @@ def from_mirror(wanted: Wanted, template: str, mirror: str, tell: Tell) -> Path:
     """Unpack the archive of a mirror directory, held against its SHA256SUMS.
 
     Raises:
-        Unavailable: there is no mirror, no such archive, or it is not what its checksum says.
+        Unavailable: there is no mirror, no such archive, it is not what its checksum says, or the
+            manifest names none.
     """
     if not mirror:
         raise Unavailable("DASH_MIRROR is not set")
+    if not template:
+        raise Unavailable("no mirror has it")
     name = wanted.fill(template)
     archive, sums = Path(mirror) / name, Path(mirror) / SUMS
     for file in (sums, archive):

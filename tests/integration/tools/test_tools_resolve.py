@@ -151,6 +151,12 @@ def test_a_corrupt_archive_is_not_unpacked(place: Place) -> None:
     assert list(place.cache.glob("thing-*")) == []
 
 
+def test_what_is_in_no_mirror_is_told_as_such(place: Place) -> None:
+    place.manifest.write_text(MANIFEST.replace('mirror = "thing', '# mirror = "thing'))
+
+    assert "mirror: no mirror has it;" in place.refusal()
+
+
 def test_an_archive_without_a_checksum_is_not_trusted(place: Place) -> None:
     place.publish("thing", "thing-helper")
     (place.mirror / "SHA256SUMS").write_text("")
