@@ -10,15 +10,13 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dash.platform.plugins.module_utils import refusals
-from ops import login, state
+from ops import aws, login, state
 from ops.console import UserError
 
 if TYPE_CHECKING:
     from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
 
 OLD_VERSIONS = 365  # days for which a former state can be had back
-WAIT = 10  # seconds for a connection
 
 
 @dataclass
@@ -46,13 +44,8 @@ class Bootstrap:
 
     def run(self) -> None:
         """Make what is missing. Raises UserError with one line."""
-        import botocore.exceptions as botocore  # noqa: PLC0415 -- boto3 takes a second
-
-        try:
+        with aws.said(self.stack.name):
             self._steps()
-        except (botocore.BotoCoreError, botocore.ClientError, ValueError) as error:
-            said = str(error).strip().splitlines() or ["AWS gave no reason"]
-            raise UserError(refusals.explain(str(error), self.stack.name) or said[0]) from None
 
     def _steps(self) -> None:
         self._credentials()
@@ -66,11 +59,7 @@ class Bootstrap:
             self.done.append(f"dash:state in {state.file(self.stack).name} (commit it)")
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 -- boto3's clients have no types
-        import boto3  # noqa: PLC0415 -- it takes a second
-        from botocore.config import Config  # noqa: PLC0415 -- the same
-
-        quick = Config(connect_timeout=WAIT, retries={"total_max_attempts": 3})
-        return boto3.client(service, region_name=self.region, config=quick)
+        return aws.client(service, self.region)
 
     def _credentials(self) -> None:
         seen = self._client("sts").get_caller_identity()["Account"]

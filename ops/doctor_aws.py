@@ -48,8 +48,7 @@ def credentials(stack: str, region: str, account: str) -> Check:
         client = boto3.Session().client("sts", region_name=region or None, config=quick)
         answer = client.get_caller_identity()
     except (botocore.BotoCoreError, botocore.ClientError, ValueError) as error:
-        line = refusals.explain(str(error), stack) or str(error).strip().splitlines()[0]
-        seen, _, mend = line.partition(" Next: ")
+        seen, _, mend = refusals.line(str(error), stack).partition(" Next: ")
         return Check("credentials", Level.BROKEN, seen.rstrip("."), mend or "aws configure sso")
     if account and answer["Account"] != account:
         seen = f"{answer['Arn']}, and dash:account of {stack} is {account}"

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.dash.platform.plugins.module_utils import refusals
-from ops import state
+from ops import aws, state
 from ops.console import UserError
 
 if TYPE_CHECKING:
@@ -27,25 +26,24 @@ def refuse(stack: Stack) -> None:
     """
     if not state.shared(stack):
         return
-    import boto3  # noqa: PLC0415 -- takes a second, and a lab has no use for it
-    import botocore.exceptions as botocore  # noqa: PLC0415 -- the same
-
-    policy = f"{stack.prefix}-operators"
-    arn = f"arn:aws:iam::{state.settings(stack)['account']}:policy/{policy}"
-    try:
-        iam = boto3.client("iam", region_name=state.settings(stack)["region"])
-        asked = iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=arn)
-        found = [way for page in asked for way in _ways(page, arn)]
-    except (botocore.BotoCoreError, botocore.ClientError) as error:
-        if "NoSuchEntity" in str(error):
-            return  # it is gone already, or was never made
-        said = str(error).strip().splitlines() or ["AWS gave no reason"]
-        raise UserError(refusals.explain(str(error), stack.name) or said[0]) from None
+    policy, settings = f"{stack.prefix}-operators", state.settings(stack)
+    arn = f"arn:aws:iam::{settings['account']}:policy/{policy}"
+    with aws.said(stack.name):
+        found = _holders(aws.client("iam", settings["region"]), arn)
     if found:
         raise UserError(
             f"nothing was removed: somebody has the policy {policy}, and IAM removes none that "
             f"somebody has. Next: {'; '.join(found)}; then the same again"
         )
+
+
+def _holders(iam: Any, arn: str) -> list[str]:  # noqa: ANN401 -- boto3's clients have no types
+    """Return what takes a policy from each who has it; of one that is not there, nothing."""
+    try:
+        pages = iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=arn)
+        return [way for page in pages for way in _ways(page, arn)]
+    except iam.exceptions.NoSuchEntityException:
+        return []
 
 
 def _ways(page: dict[str, list[dict[str, str]]], arn: str) -> Iterator[str]:

@@ -45,8 +45,7 @@ def session(client: Any, instance: str, port: str, stack: str) -> dict[str, Any]
             Target=instance, DocumentName=DOCUMENT, Parameters={"portNumber": [port]}
         )
     except (botocore.BotoCoreError, botocore.ClientError) as error:
-        said = str(error).strip().splitlines() or ["no reason given"]
-        raise Refused(refusals.explain(str(error), stack) or said[0]) from None
+        raise Refused(refusals.line(str(error), stack)) from None
     return {name: answer[name] for name in ("SessionId", "TokenValue", "StreamUrl")}
 
 
@@ -85,7 +84,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         client = boto3.client("ssm", region_name=region, config=retries)
         opened = session(client, instance, port, stack)
     except (Refused, botocore.BotoCoreError) as error:
-        sys.stderr.write(f"{refusals.explain(str(error), stack) or error}\n")
+        sys.stderr.write(f"{refusals.line(str(error), stack)}\n")
         return 1
     env = {**environ, SESSION: json.dumps(opened)}
     return os.execve(plugin, command(client, instance, port), env)  # noqa: S606 -- no shell: a list

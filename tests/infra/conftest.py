@@ -14,13 +14,31 @@ import pytest
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import PORTS, Stack
 from infra.podman import ports, runtime
-from ops import pulumi
+from ops import pulumi, state
 from ops.console import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(name="moto_stack")
+def _moto_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """Return a stack on AWS, of moto's own account, of which there are settings alone."""
+    from moto import mock_aws  # noqa: PLC0415 -- it takes a second, and few tests need it
+
+    stack = Stack(tmp_path, "staging")
+    state.file(stack).parent.mkdir(parents=True)
+    state.file(stack).write_text(
+        'config:\n  dash:provider: aws\n  dash:account: "123456789012"\n'
+        "  dash:region: eu-central-1\n"
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "simulated")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield stack
 
 
 def unused(root: Path = ROOT, name: str = "lab") -> Stack:

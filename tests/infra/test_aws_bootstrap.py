@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack, StackError
 from infra.keys import login as program_key
@@ -16,7 +15,6 @@ from ops.bucket import Bootstrap
 from ops.console import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"  # moto's own account
@@ -24,17 +22,8 @@ NAME = f"dash-staging-state-{ACCOUNT}"
 
 
 @pytest.fixture(name="stack")
-def _stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    stack = Stack(tmp_path, "staging")
-    state.file(stack).parent.mkdir(parents=True)
-    state.file(stack).write_text(
-        f'config:\n  dash:provider: aws\n  dash:account: "{ACCOUNT}"\n  dash:region: {REGION}\n'
-    )
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "simulated")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield stack
+def _stack(moto_stack: Stack) -> Stack:
+    return moto_stack
 
 
 def client(service: str) -> Any:

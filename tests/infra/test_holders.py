@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from ansible_collections.dash.platform.plugins.module_utils.stack import Stack
 from ops import holders, state
 from ops.console import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    pass
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"  # moto's own account
 ARN = f"arn:aws:iam::{ACCOUNT}:policy/dash-staging-operators"
@@ -26,18 +24,10 @@ ANY = json.dumps({
 
 
 @pytest.fixture(name="stack")
-def _stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    stack = Stack(tmp_path, "staging")
-    state.file(stack).parent.mkdir(parents=True)
-    state.file(stack).write_text(
-        f'config:\n  dash:provider: aws\n  dash:account: "{ACCOUNT}"\n  dash:region: {REGION}\n'
-        "  dash:state: s3://there\n"
-    )
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "simulated")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield stack
+def _stack(moto_stack: Stack) -> Stack:
+    file = state.file(moto_stack)
+    file.write_text(f"{file.read_text()}  dash:state: s3://there\n")
+    return moto_stack
 
 
 def iam() -> Any:

@@ -190,3 +190,15 @@ def test_in_a_lab_the_next_run_finds_what_was_cut_off() -> None:
     text = text.replace("dash::dash:aws:Host", "dash::dash:lab:Lab")
 
     assert refusals.in_doubt(text, "staging") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("no such thing\nand more", "no such thing"),
+        (" \n", "AWS gave no reason"),
+        (CLI["another key"], refusals.explain(CLI["another key"], "staging")),
+    ],
+)
+def test_there_is_always_one_line(text: str, line: str) -> None:
+    assert refusals.line(text, "staging") == line

@@ -323,6 +323,16 @@ def explain(text: str, stack: str) -> str:
     return ""
 
 
+def line(text: str, stack: str) -> str:
+    """Return one line for what a cloud said: the one that we know, else the first of its own.
+
+    Args:
+        text: all that it said.
+        stack: that it was about.
+    """
+    return explain(text, stack) or next(iter(text.strip().splitlines()), "AWS gave no reason")
+
+
 def in_doubt(text: str, stack: str) -> str:
     """Return a line about what an earlier run was cut off from, "" where it says nothing of that.
 
