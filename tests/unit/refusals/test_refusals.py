@@ -196,6 +196,13 @@ def test_in_a_lab_the_next_run_finds_what_was_cut_off() -> None:
     ("text", "line"),
     [
         ("no such thing\nand more", "no such thing"),
+        (
+            str(said.EndpointConnectionError(endpoint_url="https://iam.amazonaws.com/")),
+            (
+                "iam.amazonaws.com does not answer. Next: see whether this machine has a network, "
+                "then the same again"
+            ),
+        ),
         (" \n", "AWS gave no reason"),
         (CLI["another key"], refusals.explain(CLI["another key"], "staging")),
     ],

@@ -29,6 +29,10 @@ RULES: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        r'Could not connect to the endpoint URL: "https://(?P<host>[a-z0-9-]+\.amazonaws\.com)/"',
+        "{host} does not answer. Next: see whether this machine has a network, then the same again",
+    ),
+    (
         r"(?:[Ii]nvalid AWS Region: ?|Provided region_name ')(?P<region>[^\s']*)",
         (
             f"{{region}} is no region of AWS. Next: mend dash:region of {SETTINGS}, then the same "
